@@ -1,0 +1,193 @@
+"""Configuration of the EmoSpeech models, and the names that the whole package agrees on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from transformers import AutoConfig
+
+
+try:
+    from transformers import PreTrainedConfig
+except ImportError:  # transformers 4 spells it differently
+    from transformers import PretrainedConfig as PreTrainedConfig  # type: ignore[no-redef]
+
+
+EMOTIONS = ("anger", "disgust", "fear", "joy", "neutral", "sadness")
+"""The six classes, in the order of the logits."""
+
+MFCC_SAMPLING_RATE = 22_050
+"""Rate in Hz at which the MFCC means are computed (paper, Task 2)."""
+
+MODALITIES = ("speech", "text")
+"""The columns of `modality_mask`, in this order."""
+
+TASK = "audio-text-emotion"
+"""Name of the pipeline task."""
+
+FUSION_NAMES = ("concat", "none")
+POOLING_NAMES = ("mean", "cls")
+
+
+class _InstalledTasks(dict[str, Any]):
+    """The `custom_pipelines` of a release that is read by the installed package instead of the release's own code.
+
+    `transformers.pipeline` looks a task up in `config.custom_pipelines` first, and when it is there, refuses to go on
+    without `trust_remote_code=True`. With the package installed no remote code is needed: the task may still be
+    inferred from the keys of this mapping, but it holds none of them, so that the registered pipeline is used.
+    """
+
+    def __contains__(self, task: object) -> bool:
+        return False
+
+
+class EmoSpeechConfig(PreTrainedConfig):
+    r"""
+    Configuration of [`EmoSpeechModel`] and [`EmoSpeechForEmotionClassification`].
+
+    The defaults are those of the network of Task 2 in "CogniCIC at EmoSPeech-IberLEF2024": 128 MFCC means beside a
+    mean-pooled, 768 wide BERT encoder, each projected to 256, concatenated, and classified into six emotions through
+    a hidden layer of 256 units.
+
+    A model hears speech when `num_mfcc > 0` or `speech_config` is given, and reads text when `text_config` is given.
+    Either one may be left out, not both.
+
+    Args:
+        text_config (`dict` or `PreTrainedConfig`, *optional*, defaults to a `BertConfig()`):
+            Configuration of the text encoder, of any type that `AutoConfig` knows. `None` makes a model without text.
+        speech_config (`dict` or `PreTrainedConfig`, *optional*):
+            Configuration of a pretrained speech encoder, of any type that `AutoConfig` knows.
+        num_mfcc (`int`, *optional*, defaults to 128):
+            Number of MFCC whose means over time enter the model. 0 leaves them out.
+        fusion (`str`, *optional*, defaults to `"concat"`):
+            How the embeddings are joined: `"concat"` projects each to `fusion_dim` and concatenates them (the
+            paper's), `"none"` concatenates them as they are.
+        fusion_dim (`int`, *optional*, defaults to 256):
+            Width to which each embedding is projected.
+        classifier_dim (`int`, *optional*, defaults to 256):
+            Width of the classifier's hidden layer. 0 leaves the hidden layer out.
+        classifier_dropout (`float`, *optional*, defaults to 0.5):
+            Dropout probability before the last layer.
+        text_pooling (`str`, *optional*, defaults to `"mean"`):
+            How token states become one vector: `"mean"` over the real tokens, or the `"cls"` token.
+        speech_pooling (`str`, *optional*, defaults to `"mean"`):
+            How the speech encoder's frames become one vector: `"mean"` over the real frames.
+        temperature (`float`, *optional*, defaults to 1.0):
+            The pipeline divides the logits by it before the softmax.
+        kwargs:
+            Passed on to `PreTrainedConfig`. `id2label` and `label2id` default to the six emotions.
+
+    Raises:
+        ValueError: If the model would hear and read nothing, or a value is out of its range.
+
+    Example:
+
+    ```python
+    >>> from emospeech_hf import EmoSpeechConfig
+
+    >>> config = EmoSpeechConfig()
+    >>> config.num_mfcc, config.text_config.hidden_size, config.num_labels
+    (128, 768, 6)
+
+    >>> EmoSpeechConfig(text_config=None).modalities  # hears, does not read
+    ('speech',)
+    ```
+    """
+
+    model_type = "emospeech"
+    sub_configs = {"text_config": AutoConfig, "speech_config": AutoConfig}  # noqa: RUF012 (as transformers has it)
+    # Declared, because transformers takes an undeclared `temperature` for a setting of text generation.
+    temperature: float = 1.0
+
+    def __init__(
+        self,
+        text_config: dict[str, Any] | PreTrainedConfig | str | None = "bert",
+        speech_config: dict[str, Any] | PreTrainedConfig | None = None,
+        num_mfcc: int = 128,
+        fusion: str = "concat",
+        fusion_dim: int = 256,
+        classifier_dim: int = 256,
+        classifier_dropout: float = 0.5,
+        text_pooling: str = "mean",
+        speech_pooling: str = "mean",
+        temperature: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
+        self.text_config = _as_config("text_config", text_config)
+        self.speech_config = _as_config("speech_config", speech_config)
+        self.num_mfcc = num_mfcc
+        self.fusion = fusion
+        self.fusion_dim = fusion_dim
+        self.classifier_dim = classifier_dim
+        self.classifier_dropout = classifier_dropout
+        self.text_pooling = text_pooling
+        self.speech_pooling = speech_pooling
+        self.temperature = temperature
+        self._check()
+
+        if "num_labels" not in kwargs and kwargs.get("id2label") is None:
+            kwargs["id2label"] = dict(enumerate(EMOTIONS))
+            kwargs["label2id"] = {label: index for index, label in enumerate(EMOTIONS)}
+        custom_pipelines = kwargs.pop("custom_pipelines", None)
+        if custom_pipelines:
+            # Code that transformers took out of a release lives in `transformers_modules`.
+            from_release = __name__.startswith("transformers_modules")
+            self.custom_pipelines = dict(custom_pipelines) if from_release else _InstalledTasks(custom_pipelines)
+        super().__init__(**kwargs)
+
+    @property
+    def uses_text(self) -> bool:
+        """Whether the model reads a transcript."""
+        return self.text_config is not None
+
+    @property
+    def uses_speech(self) -> bool:
+        """Whether the model hears, through MFCC means, a speech encoder, or both."""
+        return self.num_mfcc > 0 or self.speech_config is not None
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The modalities that the model takes, a subset of `("speech", "text")`."""
+        return tuple(name for name, used in zip(MODALITIES, (self.uses_speech, self.uses_text)) if used)
+
+    def _check(self) -> None:
+        if not self.uses_text and not self.uses_speech:
+            raise ValueError(
+                "This config neither hears nor reads: give a `text_config`, a `speech_config`, or `num_mfcc` > 0."
+            )
+        for name, value, allowed in (
+            ("fusion", self.fusion, FUSION_NAMES),
+            ("text_pooling", self.text_pooling, POOLING_NAMES),
+            ("speech_pooling", self.speech_pooling, POOLING_NAMES),
+        ):
+            if value not in allowed:
+                raise ValueError(f"`{name}` is {value!r}; it can be one of {', '.join(allowed)}.")
+        for name, number, least in (
+            ("num_mfcc", self.num_mfcc, 0),
+            ("fusion_dim", self.fusion_dim, 1),
+            ("classifier_dim", self.classifier_dim, 0),
+        ):
+            if number < least:
+                raise ValueError(f"`{name}` is {number}; it must be at least {least}.")
+        if not 0 <= self.classifier_dropout < 1:
+            raise ValueError(f"`classifier_dropout` is {self.classifier_dropout}; it must lie in [0, 1).")
+        if not self.temperature > 0:
+            raise ValueError(f"`temperature` is {self.temperature}; it must be above 0.")
+
+
+def _as_config(name: str, value: Any) -> PreTrainedConfig | None:
+    if value is None or isinstance(value, PreTrainedConfig):
+        return value
+    if isinstance(value, str):
+        return AutoConfig.for_model(value)
+    if isinstance(value, Mapping):
+        fields = dict(value)
+        model_type = fields.pop("model_type", None)
+        if model_type is None:
+            raise ValueError(f"`{name}` has no `model_type`: name the encoder's type, for example 'bert'.")
+        return AutoConfig.for_model(model_type, **fields)
+    raise TypeError(f"`{name}` must be a config, a dict or None, not {type(value).__name__}.")
+
+
+__all__ = ["EMOTIONS", "MFCC_SAMPLING_RATE", "MODALITIES", "TASK", "EmoSpeechConfig"]

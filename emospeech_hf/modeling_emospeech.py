@@ -1,0 +1,446 @@
+"""The EmoSpeech models: speech and transcript in, one fused embedding or the logits of six emotions out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+from transformers.utils import ModelOutput
+
+from .configuration_emospeech import EmoSpeechConfig
+from .encoders_emospeech import build_encoder, frame_mask, load_encoder
+from .fusion_emospeech import FUSIONS
+from .pooling_emospeech import POOLINGS
+
+
+@dataclass
+class EmoSpeechModelOutput(ModelOutput):
+    """
+    Output of [`EmoSpeechModel`].
+
+    Args:
+        pooler_output (`torch.Tensor` of shape `(batch, fusion width)`): the fused embedding.
+        text_embeds (`torch.Tensor` of shape `(batch, text width)`, *optional*): pooled text encoder states.
+        speech_embeds (`torch.Tensor` of shape `(batch, speech width)`, *optional*): pooled speech encoder states.
+        text_hidden_states, speech_hidden_states (`tuple` of `torch.Tensor`, *optional*):
+            states of each layer, of shape (batch, length, width), with `output_hidden_states=True`.
+        text_attentions, speech_attentions (`tuple` of `torch.Tensor`, *optional*):
+            attention weights of each layer, of shape (batch, heads, length, length), with `output_attentions=True`.
+    """
+
+    pooler_output: torch.Tensor | None = None
+    text_embeds: torch.Tensor | None = None
+    speech_embeds: torch.Tensor | None = None
+    text_hidden_states: tuple[torch.Tensor, ...] | None = None
+    speech_hidden_states: tuple[torch.Tensor, ...] | None = None
+    text_attentions: tuple[torch.Tensor, ...] | None = None
+    speech_attentions: tuple[torch.Tensor, ...] | None = None
+
+    @property
+    def hidden_states(self) -> tuple[torch.Tensor, ...] | None:
+        """The text encoder's states, or those of the speech encoder in a model without text."""
+        return self.text_hidden_states if self.text_hidden_states is not None else self.speech_hidden_states
+
+    @property
+    def attentions(self) -> tuple[torch.Tensor, ...] | None:
+        """The text encoder's attention weights, or those of the speech encoder in a model without text."""
+        return self.text_attentions if self.text_attentions is not None else self.speech_attentions
+
+
+@dataclass
+class EmoSpeechClassifierOutput(EmoSpeechModelOutput):
+    """
+    Output of [`EmoSpeechForEmotionClassification`]: that of [`EmoSpeechModel`], and
+
+    Args:
+        loss (`torch.Tensor` of shape `()`, *optional*): cross entropy, where labels are given.
+        logits (`torch.Tensor` of shape `(batch, 6)`): scores before the softmax.
+    """
+
+    loss: torch.Tensor | None = None
+    logits: torch.Tensor | None = None
+
+
+class EmoSpeechPreTrainedModel(PreTrainedModel):
+    """Loading, saving and initialisation, common to the EmoSpeech models."""
+
+    config_class = EmoSpeechConfig
+    base_model_prefix = "emospeech"
+    main_input_name = "input_ids"
+    supports_gradient_checkpointing = True
+    # The encoders attend; each of them refuses by itself what it cannot do.
+    _supports_sdpa = True
+    _supports_flash_attn = True
+    _supports_flash_attn_2 = True
+    _supports_flex_attn = True
+    _supports_attention_backend = True
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """PyTorch's own initialisation of linear layers, which the paper's network starts from."""
+        if isinstance(module, nn.Linear):
+            nn.init.kaiming_uniform_(module.weight, a=5**0.5)
+            if module.bias is not None:
+                bound = module.in_features**-0.5
+                nn.init.uniform_(module.bias, -bound, bound)
+
+
+class EmoSpeechModel(EmoSpeechPreTrainedModel):
+    r"""
+    Encodes speech, transcript or both, and fuses them into one embedding.
+
+    The sources are, as far as the config has them and in this order: MFCC means, a pretrained speech encoder, a
+    pretrained text encoder.
+
+    Args:
+        config ([`EmoSpeechConfig`]): the architecture. The weights are random; see
+            [`~EmoSpeechForEmotionClassification.from_encoder_pretrained`] and `from_pretrained`.
+
+    Example:
+
+    ```python
+    >>> import torch
+    >>> from emospeech_hf import EmoSpeechConfig, EmoSpeechModel
+
+    >>> model = EmoSpeechModel(EmoSpeechConfig(text_config=None, num_mfcc=13, fusion_dim=8))
+    >>> model(mfcc_means=torch.zeros(2, 13)).pooler_output.shape
+    torch.Size([2, 8])
+    ```
+    """
+
+    # A classifier's checkpoint loads here too, without a word about its head.
+    _keys_to_ignore_on_load_unexpected = (r"^classifier\.",)
+
+    def __init__(self, config: EmoSpeechConfig) -> None:
+        super().__init__(config)
+        self.speech_encoder: Any = None
+        self.text_encoder: Any = None
+        input_dims = [config.num_mfcc] if config.num_mfcc else []
+        if config.speech_config is not None:
+            self.speech_encoder = build_encoder(config.speech_config)
+            self.speech_pooling = POOLINGS[config.speech_pooling](config.speech_config.hidden_size)
+            input_dims.append(self.speech_pooling.output_dim)
+        if config.text_config is not None:
+            self.text_encoder = build_encoder(config.text_config)
+            self.text_pooling = POOLINGS[config.text_pooling](config.text_config.hidden_size)
+            input_dims.append(self.text_pooling.output_dim)
+        self.fusion = FUSIONS[config.fusion](input_dims, config.fusion_dim)
+        self.post_init()
+
+    def get_input_embeddings(self) -> nn.Module:
+        if self.text_encoder is None:
+            raise ValueError("This model has no text encoder, so it has no token embeddings.")
+        return self.text_encoder.get_input_embeddings()
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        if self.text_encoder is None:
+            raise ValueError("This model has no text encoder, so it has no token embeddings.")
+        self.text_encoder.set_input_embeddings(value)
+
+    def get_text_features(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> torch.Tensor:
+        """
+        Pooled states of the text encoder; given as `text_embeds`, they spare encoding the text again.
+
+        Args:
+            input_ids (`torch.Tensor` of shape `(batch, tokens)`, int64): the tokenizer's.
+            attention_mask (`torch.Tensor` of shape `(batch, tokens)`, *optional*): the tokenizer's.
+
+        Returns:
+            `torch.Tensor` of shape `(batch, text width)`.
+        """
+        return self._encode_text(input_ids, attention_mask, {})[0]
+
+    def get_speech_features(
+        self,
+        input_features: torch.Tensor | None = None,
+        input_values: torch.Tensor | None = None,
+        speech_attention_mask: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """
+        Pooled states of the speech encoder; given as `speech_embeds`, they spare encoding the speech again.
+
+        Args:
+            input_features, input_values (`torch.Tensor`): one of them, as the wrapped speech extractor gives it.
+            speech_attention_mask (`torch.Tensor` of shape `(batch, input frames)`, *optional*): its real frames.
+
+        Returns:
+            `torch.Tensor` of shape `(batch, speech width)`.
+        """
+        return self._encode_speech(input_features, input_values, speech_attention_mask, {})[0]
+
+    def forward(
+        self,
+        input_ids: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        mfcc_means: torch.Tensor | None = None,
+        input_features: torch.Tensor | None = None,
+        input_values: torch.Tensor | None = None,
+        speech_attention_mask: torch.Tensor | None = None,
+        text_embeds: torch.Tensor | None = None,
+        speech_embeds: torch.Tensor | None = None,
+        modality_mask: torch.Tensor | None = None,
+        output_hidden_states: bool | None = None,
+        output_attentions: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> EmoSpeechModelOutput | tuple[Any, ...]:
+        """
+        Args:
+            input_ids, attention_mask (`torch.Tensor` of shape `(batch, tokens)`, int64, *optional*):
+                The tokenizer's.
+            mfcc_means (`torch.Tensor` of shape `(batch, num_mfcc)`, float, *optional*):
+                Means of the MFCC over time.
+            input_features, input_values, speech_attention_mask (`torch.Tensor`, *optional*):
+                As the wrapped speech extractor gives them.
+            text_embeds, speech_embeds (`torch.Tensor` of shape `(batch, width)`, float, *optional*):
+                Pooled encoder outputs, instead of the encoder's inputs.
+            modality_mask (`torch.Tensor` of shape `(batch, 2)`, boolean, *optional*):
+                Which of (speech, text) each row really has. By default, both. The inputs of a modality that no row
+                has may be left out.
+            output_hidden_states, output_attentions (`bool`, *optional*):
+                Whether to return the encoders' states and attention weights.
+            return_dict (`bool`, *optional*, defaults to `True`):
+                Whether to return an output object or a tuple.
+
+        Returns:
+            [`EmoSpeechModelOutput`]
+
+        Raises:
+            ValueError: If the inputs of a modality are missing that `modality_mask` does not say is missing.
+        """
+        wanted = {"output_hidden_states": output_hidden_states, "output_attentions": output_attentions}
+        flags = {name: flag for name, flag in wanted.items() if flag is not None}
+        batch, like = self._batch_size(
+            modality_mask, mfcc_means, speech_embeds, text_embeds, input_ids, input_features, input_values
+        )
+        # In the order of `MODALITIES`.
+        has_speech, has_text = (None, None) if modality_mask is None else modality_mask.bool().unbind(dim=1)
+        dtype = self._fusion_dtype()
+        states: dict[str, Any] = {}
+        embeddings: list[torch.Tensor] = []
+        present: list[torch.Tensor | None] = []
+
+        def add(embedding: torch.Tensor, rows: torch.Tensor | None) -> None:
+            embeddings.append(embedding.to(dtype) if dtype is not None else embedding)
+            present.append(rows)
+
+        if self.config.num_mfcc:
+            if mfcc_means is None:
+                mfcc_means = self._absent("mfcc_means", has_speech, like, batch, self.config.num_mfcc)
+            add(mfcc_means, has_speech)
+        if self.speech_encoder is not None:
+            if speech_embeds is None and (input_features is not None or input_values is not None):
+                speech_embeds, encoded = self._encode_speech(input_features, input_values, speech_attention_mask, flags)
+                states["speech_hidden_states"] = getattr(encoded, "hidden_states", None)
+                states["speech_attentions"] = getattr(encoded, "attentions", None)
+            elif speech_embeds is None:
+                names = "input_features, input_values or speech_embeds"
+                speech_embeds = self._absent(names, has_speech, like, batch, self.speech_pooling.output_dim)
+            add(speech_embeds, has_speech)
+        if self.text_encoder is not None:
+            if text_embeds is None and input_ids is not None:
+                text_embeds, encoded = self._encode_text(input_ids, attention_mask, flags)
+                states["text_hidden_states"] = getattr(encoded, "hidden_states", None)
+                states["text_attentions"] = getattr(encoded, "attentions", None)
+            elif text_embeds is None:
+                names = "input_ids or text_embeds"
+                text_embeds = self._absent(names, has_text, like, batch, self.text_pooling.output_dim)
+            add(text_embeds, has_text)
+
+        output = EmoSpeechModelOutput(
+            pooler_output=self.fusion(embeddings, present),
+            text_embeds=text_embeds if self.text_encoder is not None else None,
+            speech_embeds=speech_embeds if self.speech_encoder is not None else None,
+            **states,
+        )
+        return output if return_dict is not False else output.to_tuple()
+
+    def _encode_text(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None, flags: dict[str, bool]
+    ) -> tuple[torch.Tensor, Any]:
+        if self.text_encoder is None:
+            raise ValueError("This model has no text encoder.")
+        if attention_mask is None:
+            attention_mask = torch.ones_like(input_ids)
+        encoded = self.text_encoder(input_ids=input_ids, attention_mask=attention_mask, return_dict=True, **flags)
+        return self.text_pooling(encoded.last_hidden_state, attention_mask), encoded
+
+    def _encode_speech(
+        self,
+        input_features: torch.Tensor | None,
+        input_values: torch.Tensor | None,
+        speech_attention_mask: torch.Tensor | None,
+        flags: dict[str, bool],
+    ) -> tuple[torch.Tensor, Any]:
+        if self.speech_encoder is None:
+            raise ValueError("This model has no speech encoder.")
+        name, inputs = ("input_features", input_features) if input_values is None else ("input_values", input_values)
+        if inputs is None:
+            raise ValueError("Give `input_features` or `input_values`, whichever the speech extractor computes.")
+        inputs = inputs.to(self.speech_encoder.dtype)
+        encoded = self.speech_encoder(**{name: inputs}, attention_mask=speech_attention_mask, return_dict=True, **flags)
+        states = encoded.last_hidden_state
+        mask = frame_mask(self.speech_encoder, speech_attention_mask, states, from_samples=input_values is not None)
+        return self.speech_pooling(states, mask), encoded
+
+    def _absent(
+        self, names: str, present: torch.Tensor | None, like: torch.Tensor, batch: int, width: int
+    ) -> torch.Tensor:
+        """Zeros for a source whose inputs are left out, once it is sure that no row should have had it."""
+        if present is None or (not torch.compiler.is_compiling() and bool(present.any())):
+            raise ValueError(f"Missing {names}: this model takes {' and '.join(self.config.modalities)}.")
+        return torch.zeros(batch, width, device=like.device)
+
+    def _batch_size(self, *inputs: torch.Tensor | None) -> tuple[int, torch.Tensor]:
+        given = next((tensor for tensor in inputs if tensor is not None), None)
+        if given is None:
+            raise ValueError(f"No inputs: this model takes {' and '.join(self.config.modalities)}.")
+        return given.shape[0], given
+
+    def _fusion_dtype(self) -> torch.dtype | None:
+        return next((parameter.dtype for parameter in self.fusion.parameters()), None)
+
+
+class EmoSpeechForEmotionClassification(EmoSpeechPreTrainedModel):
+    r"""
+    [`EmoSpeechModel`] with the paper's classifier on top: linear, ReLU, dropout, linear (Task 2).
+
+    With `classifier_dim=0` the hidden layer and its ReLU are left out, as in the usual fine-tuning of BERT (Task 1).
+
+    Args:
+        config ([`EmoSpeechConfig`]): the architecture.
+
+    Example:
+
+    ```python
+    >>> import torch
+    >>> from emospeech_hf import EmoSpeechConfig, EmoSpeechForEmotionClassification
+
+    >>> model = EmoSpeechForEmotionClassification(EmoSpeechConfig(text_config=None))
+    >>> output = model(mfcc_means=torch.zeros(2, 128), labels=torch.tensor([0, 5]))
+    >>> output.logits.shape, output.loss.shape
+    (torch.Size([2, 6]), torch.Size([]))
+    ```
+    """
+
+    def __init__(self, config: EmoSpeechConfig) -> None:
+        super().__init__(config)
+        self.num_labels = config.num_labels
+        self.emospeech = EmoSpeechModel(config)
+        width = self.emospeech.fusion.output_dim
+        layers: list[nn.Module] = []
+        if config.classifier_dim:
+            layers += [nn.Linear(width, config.classifier_dim), nn.ReLU()]
+            width = config.classifier_dim
+        self.classifier = nn.Sequential(
+            *layers, nn.Dropout(config.classifier_dropout), nn.Linear(width, self.num_labels)
+        )
+        self.post_init()
+
+    @classmethod
+    def from_encoder_pretrained(
+        cls,
+        text_encoder: str | None = None,
+        speech_encoder: str | None = None,
+        text_revision: str | None = None,
+        speech_revision: str | None = None,
+        attn_implementation: str | None = None,
+        **config_kwargs: Any,
+    ) -> EmoSpeechForEmotionClassification:
+        """
+        A classifier with pretrained encoders and a new head.
+
+        Args:
+            text_encoder, speech_encoder (`str`, *optional*):
+                Hub ids or folders. Only safetensors are read.
+            text_revision, speech_revision (`str`, *optional*):
+                Commits, branches or tags of those Hub repositories.
+            attn_implementation (`str`, *optional*):
+                `"eager"`, `"sdpa"`, `"flash_attention_2"`, ...; for both encoders.
+            config_kwargs:
+                The other arguments of [`EmoSpeechConfig`].
+
+        Returns:
+            [`EmoSpeechForEmotionClassification`] in float32.
+
+        Raises:
+            OSError: If an encoder is not found, or has no safetensors.
+        """
+        encoders = {
+            modality: load_encoder(name, revision, attn_implementation)
+            for modality, name, revision in (
+                ("text", text_encoder, text_revision),
+                ("speech", speech_encoder, speech_revision),
+            )
+            if name is not None
+        }
+        config = cls.config_class(
+            text_config=encoders["text"].config if "text" in encoders else None,
+            speech_config=encoders["speech"].config if "speech" in encoders else None,
+            **config_kwargs,
+        )
+        if attn_implementation is not None:
+            config._attn_implementation = attn_implementation
+        model = cls(config)
+        for modality, encoder in encoders.items():
+            setattr(model.emospeech, f"{modality}_encoder", encoder)
+        return model
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.emospeech.get_input_embeddings()
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        self.emospeech.set_input_embeddings(value)
+
+    def forward(
+        self,
+        input_ids: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        mfcc_means: torch.Tensor | None = None,
+        input_features: torch.Tensor | None = None,
+        input_values: torch.Tensor | None = None,
+        speech_attention_mask: torch.Tensor | None = None,
+        text_embeds: torch.Tensor | None = None,
+        speech_embeds: torch.Tensor | None = None,
+        modality_mask: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        output_hidden_states: bool | None = None,
+        output_attentions: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> EmoSpeechClassifierOutput | tuple[Any, ...]:
+        """
+        The arguments are those of [`EmoSpeechModel.forward`], and
+
+        Args:
+            labels (`torch.Tensor` of shape `(batch,)`, int64, *optional*): the emotions' numbers.
+
+        Returns:
+            [`EmoSpeechClassifierOutput`]
+        """
+        encoded = self.emospeech(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            mfcc_means=mfcc_means,
+            input_features=input_features,
+            input_values=input_values,
+            speech_attention_mask=speech_attention_mask,
+            text_embeds=text_embeds,
+            speech_embeds=speech_embeds,
+            modality_mask=modality_mask,
+            output_hidden_states=output_hidden_states,
+            output_attentions=output_attentions,
+        )
+        logits = self.classifier(encoded.pooler_output)
+        loss = None if labels is None else nn.functional.cross_entropy(logits.float(), labels)
+        output = EmoSpeechClassifierOutput(loss=loss, logits=logits, **encoded)
+        return output if return_dict is not False else tuple(value for value in (loss, logits) if value is not None)
+
+
+__all__ = [
+    "EmoSpeechClassifierOutput",
+    "EmoSpeechForEmotionClassification",
+    "EmoSpeechModel",
+    "EmoSpeechModelOutput",
+    "EmoSpeechPreTrainedModel",
+]

@@ -1,0 +1,109 @@
+"""`pipeline("audio-text-emotion")`: an utterance in, its emotions with their scores out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from transformers import Pipeline
+
+
+class AudioTextEmotionPipeline(Pipeline):
+    r"""
+    Tells the emotion of utterances from speech and transcript.
+
+    Takes one utterance, a list, a generator or a dataset of them. An utterance is
+    `{"audio": ..., "text": ...}`, where audio is a path, bytes, `{"array", "sampling_rate"}`, an array beside a
+    `sampling_rate`, or a value of a `datasets` audio column. A model of one modality also takes the bare audio or
+    the bare text. A list gives a list of answers; a generator or dataset gives an iterator.
+
+    An answer is a list of `{"label", "score"}`, the most probable first; the scores are probabilities.
+
+    Args (here or at each call):
+        top_k (`int`, *optional*): how many emotions an answer holds; by default all.
+        sampling_rate (`int`, *optional*): rate in Hz of arrays that come without one.
+        batch_size (`int`, *optional*, defaults to 1): utterances that go through the model together.
+
+    Example:
+
+    ```python
+    >>> from transformers import pipeline
+
+    >>> classify = pipeline("audio-text-emotion", model="user/model", trust_remote_code=True)  # doctest: +SKIP
+    >>> classify({"audio": "llamada.wav", "text": "¡Qué alegría verte!"}, top_k=1)  # doctest: +SKIP
+    [{'label': 'joy', 'score': 0.93}]
+    ```
+    """
+
+    _load_processor = True
+    _load_tokenizer = False
+    _load_feature_extractor = False
+    _load_image_processor = False
+    _load_video_processor = False
+
+    def _sanitize_parameters(
+        self, top_k: int | None = None, sampling_rate: int | None = None, **unknown: Any
+    ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        if unknown:
+            raise TypeError(
+                f"Unknown argument {sorted(unknown)[0]!r}; this pipeline takes top_k, sampling_rate and batch_size."
+            )
+        if top_k is not None and (not isinstance(top_k, int) or top_k < 1):
+            raise ValueError(f"`top_k` is {top_k!r}; it must be a number from 1, or None for all emotions.")
+        preprocess = {} if sampling_rate is None else {"sampling_rate": sampling_rate}
+        postprocess = {} if top_k is None else {"top_k": top_k}
+        return preprocess, {}, postprocess
+
+    def __call__(self, inputs: Any, **kwargs: Any) -> Any:
+        """See the class."""
+        if isinstance(inputs, (list, tuple)) and not inputs:
+            return []
+        if hasattr(inputs, "column_names") and hasattr(inputs, "features"):
+            inputs = (row for row in inputs)  # a dataset of the library `datasets`
+        return super().__call__(inputs, **kwargs)
+
+    def preprocess(self, inputs: Any, sampling_rate: int | None = None) -> Any:
+        wanted = {"speech": "audio", "text": "text"}
+        keys = [wanted[modality] for modality in self.model.config.modalities]
+        utterance = self._as_utterance(inputs, keys)
+        missing = [key for key in keys if utterance.get(key) is None]
+        if missing:
+            given = ", ".join(sorted(map(str, utterance))) or "nothing"
+            raise ValueError(
+                f"This model needs {' and '.join(map(repr, keys))}, and {' and '.join(map(repr, missing))} is missing "
+                f"(given: {given}). Give it, or use a model that was made without it."
+            )
+        if "text" in keys and isinstance(utterance["text"], str) and not utterance["text"].strip():
+            raise ValueError("The transcript is empty. Give the words that are said.")
+        return self.processor(
+            **{key: [utterance[key]] for key in keys},
+            sampling_rate=utterance.get("sampling_rate", sampling_rate),
+            return_tensors="pt",
+        )
+
+    @staticmethod
+    def _as_utterance(inputs: Any, keys: list[str]) -> dict[str, Any]:
+        if isinstance(inputs, Mapping) and any(key in inputs for key in ("audio", "text")):
+            return dict(inputs)
+        if len(keys) == 1:
+            return {keys[0]: inputs}
+        if isinstance(inputs, (Mapping, str, os.PathLike)):
+            given = f"the keys {sorted(map(str, inputs))}" if isinstance(inputs, Mapping) else repr(inputs)
+        else:
+            given = type(inputs).__name__
+        raise ValueError(f"This model takes {{'audio': ..., 'text': ...}}, not {given}.")
+
+    def _forward(self, model_inputs: Any) -> dict[str, torch.Tensor]:
+        return {"logits": self.model(**model_inputs).logits}
+
+    def postprocess(self, model_outputs: dict[str, torch.Tensor], top_k: int | None = None) -> list[dict[str, Any]]:
+        config = self.model.config
+        scores = (model_outputs["logits"][0].float() / config.temperature).softmax(dim=-1)
+        answer = [{"label": config.id2label[index], "score": score} for index, score in enumerate(scores.tolist())]
+        answer.sort(key=lambda entry: -entry["score"])
+        return answer[:top_k]
+
+
+__all__ = ["AudioTextEmotionPipeline"]
