@@ -1,0 +1,129 @@
+"""The `emospeech` command: predict, evaluate, release."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+EXAMPLES = """examples:
+  emospeech predict --model runs/demo/release --audio call.wav --text "¡Qué alegría verte!"
+  emospeech evaluate --model user/model --data corpus --split test --output runs/check
+  emospeech release --run runs/task2 --to releases/task2
+
+Training has a command of its own: python train_accelerate.py --help
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """
+    Returns:
+        `argparse.ArgumentParser`: of `emospeech`.
+    """
+    parser = argparse.ArgumentParser(
+        prog="emospeech",
+        description="Emotion recognition from Spanish speech.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    predict = commands.add_parser("predict", help="tell the emotion of one utterance")
+    _add_model_arguments(predict)
+    predict.add_argument("--audio", type=Path, metavar="FILE", help="WAV, FLAC, OGG or MP3; needed by models that hear")
+    predict.add_argument("--text", help="the transcript; needed by models that read")
+    predict.add_argument("--json", action="store_true", help="print the answer as JSON instead of bars")
+    predict.set_defaults(run=run_predict)
+
+    evaluate = commands.add_parser("evaluate", help="score a model on a corpus")
+    _add_model_arguments(evaluate)
+    evaluate.add_argument(
+        "--data", required=True, metavar="DIR_OR_HUB_ID", help="corpus: a folder, or a dataset on the Hub"
+    )
+    evaluate.add_argument("--data_revision", metavar="REVISION", help="commit, branch or tag of the dataset on the Hub")
+    evaluate.add_argument("--split", default="test", help="split to score (default: test)")
+    evaluate.add_argument(
+        "--output", required=True, type=Path, help="folder for metrics.json, predictions.csv and confusion_matrix.png"
+    )
+    evaluate.add_argument("--batch_size", type=int, default=16, help="utterances that go through the model together")
+    evaluate.add_argument(
+        "--skip-bad-rows", "--skip_bad_rows", action="store_true", help="score without rows that cannot be used"
+    )
+    evaluate.set_defaults(run=run_evaluate)
+
+    release = commands.add_parser("release", help="write the release folder of a training run's best epoch")
+    release.add_argument("--run", required=True, type=Path, metavar="OUT", dest="run_dir", help="folder of the run")
+    release.add_argument(
+        "--to", required=True, type=Path, metavar="DIR", help="release folder; an older one is replaced"
+    )
+    release.set_defaults(run=run_release)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """
+    Run a command; end with status 2 and a plain message where the input is at fault.
+
+    Args:
+        arguments (`Sequence[str]`, *optional*): of the command line; by default the process's own.
+    """
+    options = build_parser().parse_args(arguments)
+    logging.basicConfig(format="%(message)s")
+    try:
+        options.run(options)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def run_predict(options: argparse.Namespace) -> None:
+    """`emospeech predict`."""
+    from .evaluation.tables import score_bars
+    from .inference import load_pipeline
+
+    classify = load_pipeline(options.model, options.revision)
+    given = {"audio": str(options.audio) if options.audio else None, "text": options.text}
+    answer = classify({key: value for key, value in given.items() if value is not None})
+    print(json.dumps(answer, ensure_ascii=False, indent=2) if options.json else score_bars(answer))
+
+
+def run_evaluate(options: argparse.Namespace) -> None:
+    """`emospeech evaluate`."""
+    from .inference import evaluate_model
+
+    evaluate_model(
+        options.model,
+        options.data,
+        options.output,
+        split=options.split,
+        revision=options.revision,
+        data_revision=options.data_revision,
+        batch_size=options.batch_size,
+        skip_bad_rows=options.skip_bad_rows,
+    )
+
+
+def run_release(options: argparse.Namespace) -> None:
+    """`emospeech release`."""
+    from .hub import build_release
+    from .training import load_run
+
+    model, processor, metrics = load_run(options.run_dir)
+    picture = options.run_dir / "confusion_matrix.png"
+    folder = build_release(
+        model, processor, options.to, metrics, {picture.name: picture} if picture.is_file() else None
+    )
+    print(f'{folder} is ready: pipeline("audio-text-emotion", model="{folder}", trust_remote_code=True)')
+
+
+def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", required=True, metavar="DIR_OR_HUB_ID", help="release folder, or a model on the Hub")
+    parser.add_argument("--revision", help="commit, branch or tag of the model on the Hub")
+
+
+if __name__ == "__main__":
+    main()

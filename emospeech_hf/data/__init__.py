@@ -1,0 +1,21 @@
+"""What a corpus is here: its schema, how it is loaded and checked, split, and made into batches."""
+
+from .collation import EmotionCollator
+from .loading import load_corpus
+from .problems import CorpusError, Problem, write_rejected
+from .schema import SPLITS, corpus_features
+from .splits import SplitReport, hold_out, split_corpus
+
+
+__all__ = [
+    "SPLITS",
+    "CorpusError",
+    "EmotionCollator",
+    "Problem",
+    "SplitReport",
+    "corpus_features",
+    "hold_out",
+    "load_corpus",
+    "split_corpus",
+    "write_rejected",
+]

@@ -1,0 +1,93 @@
+"""The release folder: all that a stranger needs, who has transformers and not this package."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..configuration_emospeech import TASK
+from ..modeling_emospeech import EmoSpeechForEmotionClassification
+from ..processing_emospeech import EmoSpeechProcessor
+from ..safe_writing import replaced_folder, write_json
+from .cards import model_card
+
+
+PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
+AUTO_MAP = {
+    "AutoConfig": "configuration_emospeech.EmoSpeechConfig",
+    "AutoFeatureExtractor": "feature_extraction_emospeech.EmoSpeechFeatureExtractor",
+    "AutoModel": "modeling_emospeech.EmoSpeechModel",
+    "AutoModelForAudioClassification": "modeling_emospeech.EmoSpeechForEmotionClassification",
+    "AutoModelForSequenceClassification": "modeling_emospeech.EmoSpeechForEmotionClassification",
+    "AutoProcessor": "processing_emospeech.EmoSpeechProcessor",
+}
+CUSTOM_PIPELINES = {
+    TASK: {
+        "impl": "pipeline_emospeech.AudioTextEmotionPipeline",
+        "pt": ["AutoModelForAudioClassification"],
+        "type": "multimodal",
+    }
+}
+MODEL_KEYS = ("AutoConfig", "AutoModel", "AutoModelForAudioClassification", "AutoModelForSequenceClassification")
+PROCESSOR_KEYS = ("AutoFeatureExtractor", "AutoProcessor")
+
+
+def build_release(
+    model: EmoSpeechForEmotionClassification,
+    processor: EmoSpeechProcessor,
+    to: str | Path,
+    metrics: Mapping[str, Any] | None = None,
+    pictures: Mapping[str, Path] | None = None,
+) -> Path:
+    """
+    Write a release folder. An older one in its place is replaced, in one step, only when the new one is whole.
+
+    Args:
+        model ([`EmoSpeechForEmotionClassification`]): the trained model.
+        processor ([`EmoSpeechProcessor`]): what makes its inputs.
+        to (`str` or `Path`): the folder.
+        metrics (`Mapping`, *optional*): what was measured; goes into `metrics.json` and the card.
+        pictures (`Mapping[str, Path]`, *optional*): file name in the release to file.
+
+    Returns:
+        `Path`: the folder. `AutoModel`, `AutoProcessor` and `pipeline` load it with `trust_remote_code=True`.
+    """
+    to = Path(to)
+    if processor.tokenizer is not None and processor.tokenizer.is_fast:
+        # What the last call padded and cut to would be saved with the tokenizer.
+        processor.tokenizer.backend_tokenizer.no_padding()
+        processor.tokenizer.backend_tokenizer.no_truncation()
+    with replaced_folder(to) as folder:
+        model.save_pretrained(folder)
+        processor.save_pretrained(folder)
+        for file in ground_floor_files():
+            shutil.copyfile(file, folder / file.name)
+        auto_map_of_processor = {key: AUTO_MAP[key] for key in PROCESSOR_KEYS}
+        _update_json(
+            folder / "config.json",
+            {"auto_map": {key: AUTO_MAP[key] for key in MODEL_KEYS}, "custom_pipelines": CUSTOM_PIPELINES},
+        )
+        _update_json(folder / "processor_config.json", {"auto_map": auto_map_of_processor})
+        _update_json(folder / "preprocessor_config.json", {"auto_map": auto_map_of_processor})
+        for name, picture in (pictures or {}).items():
+            shutil.copyfile(picture, folder / name)
+        if metrics is not None:
+            write_json(folder / "metrics.json", dict(metrics))
+        (folder / "README.md").write_text(model_card(model.config, metrics, sorted(pictures or {})), encoding="utf-8")
+    return to
+
+
+def ground_floor_files() -> list[Path]:
+    """
+    Returns:
+        `list[Path]`: the package's files that every release carries as they are.
+    """
+    return sorted(PACKAGE_FOLDER.glob("*_emospeech.py"))
+
+
+def _update_json(path: Path, entries: dict[str, Any]) -> None:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**content, **entries}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,70 @@
+"""Writing such that a kill at any moment leaves the old file or folder, or the new one, never half of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+def write_text(path: Path, text: str) -> None:
+    """
+    Write a text file aside and rename it into place.
+
+    Args:
+        path (`Path`): the file; its folder is made where it is missing.
+        text (`str`): its content.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
+    aside.write_text(text, encoding="utf-8")
+    os.replace(aside, path)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """
+    Write a JSON file aside and rename it into place.
+
+    Args:
+        path (`Path`): the file; its folder is made where it is missing.
+        content (`Any`): what JSON can express; NaN is refused.
+    """
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+@contextmanager
+def replaced_folder(folder: Path) -> Iterator[Path]:
+    """
+    A new, empty folder to fill; at the end it takes the place of `folder`. On an exception `folder` stays as it was.
+
+    Args:
+        folder (`Path`): the folder to replace, or to make.
+
+    Yields:
+        `Path`: the folder to fill.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for left_behind in folder.parent.glob(f".{folder.name}.*.partial"):
+        shutil.rmtree(left_behind, ignore_errors=True)
+    retired = folder.with_name(f".{folder.name}.retired")
+    if retired.exists():
+        # A kill between the two renames below: nothing has taken the folder's place yet.
+        if folder.exists():
+            shutil.rmtree(retired)
+        else:
+            os.replace(retired, folder)
+    aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.partial")
+    aside.mkdir()
+    try:
+        yield aside
+        if folder.exists():
+            os.replace(folder, retired)
+        os.replace(aside, folder)
+        shutil.rmtree(retired, ignore_errors=True)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,89 @@
+"""From a recipe to a model and its processor."""
+
+from __future__ import annotations
+
+from transformers import AutoFeatureExtractor, AutoTokenizer
+
+from ..feature_extraction_emospeech import EmoSpeechFeatureExtractor
+from ..modeling_emospeech import EmoSpeechForEmotionClassification
+from ..processing_emospeech import EmoSpeechProcessor
+from .recipe import ModelRecipe, RecipeError
+
+
+def build_processor(recipe: ModelRecipe) -> EmoSpeechProcessor:
+    """
+    Args:
+        recipe ([`ModelRecipe`]): names the encoders.
+
+    Returns:
+        [`EmoSpeechProcessor`] with the encoders' own tokenizer and feature extractor.
+
+    Raises:
+        RecipeError: If the recipe neither hears nor reads.
+        OSError: If an encoder is not found.
+    """
+    if not (recipe.text_encoder or recipe.speech_encoder or recipe.num_mfcc):
+        raise RecipeError("This recipe neither hears nor reads: give --text_encoder, --speech_encoder or num_mfcc.")
+    speech_extractor = tokenizer = None
+    if recipe.speech_encoder:
+        revision = recipe.speech_revision or "main"
+        speech_extractor = AutoFeatureExtractor.from_pretrained(recipe.speech_encoder, revision=revision)
+    if recipe.text_encoder:
+        tokenizer = AutoTokenizer.from_pretrained(recipe.text_encoder, revision=recipe.text_revision or "main")
+        if recipe.max_length:
+            tokenizer.model_max_length = min(recipe.max_length, tokenizer.model_max_length)
+    feature_extractor = EmoSpeechFeatureExtractor(
+        num_mfcc=recipe.num_mfcc, num_mel_bins=recipe.num_mel_bins, speech_extractor=speech_extractor
+    )
+    return EmoSpeechProcessor(feature_extractor, tokenizer)
+
+
+def build_model(recipe: ModelRecipe) -> EmoSpeechForEmotionClassification:
+    """
+    Args:
+        recipe ([`ModelRecipe`]): names the encoders and the head.
+
+    Returns:
+        [`EmoSpeechForEmotionClassification`] whose frozen encoders ask for no gradients.
+
+    Raises:
+        OSError: If an encoder is not found, or has no safetensors.
+        ValueError: If a field is out of its range.
+    """
+    model = EmoSpeechForEmotionClassification.from_encoder_pretrained(
+        text_encoder=recipe.text_encoder,
+        speech_encoder=recipe.speech_encoder,
+        text_revision=recipe.text_revision,
+        speech_revision=recipe.speech_revision,
+        num_mfcc=recipe.num_mfcc,
+        fusion=recipe.fusion,
+        fusion_dim=recipe.fusion_dim,
+        classifier_dim=recipe.classifier_dim,
+        classifier_dropout=recipe.classifier_dropout,
+        text_pooling=recipe.text_pooling,
+        speech_pooling=recipe.speech_pooling,
+    )
+    for frozen, encoder in (
+        (recipe.freeze_text_encoder, model.emospeech.text_encoder),
+        (recipe.freeze_speech_encoder, model.emospeech.speech_encoder),
+    ):
+        if frozen and encoder is not None:
+            encoder.requires_grad_(False)
+    return model
+
+
+def limit_text_length(processor: EmoSpeechProcessor, model: EmoSpeechForEmotionClassification) -> None:
+    """
+    Make the tokenizer cut transcripts at what the encoder's position table holds, where it states no limit itself.
+
+    Args:
+        processor ([`EmoSpeechProcessor`]): its tokenizer is changed.
+        model ([`EmoSpeechForEmotionClassification`]): its text config tells the limit.
+    """
+    config = model.config.text_config
+    positions = getattr(config, "max_position_embeddings", None)
+    if processor.tokenizer is None or not positions or positions < 1:
+        return
+    if "roberta" in config.model_type or config.model_type == "camembert":
+        positions -= config.pad_token_id + 1  # their positions are counted from behind the padding's
+    processor.tokenizer.model_max_length = min(processor.tokenizer.model_max_length, positions)

@@ -1,0 +1,237 @@
+"""What is computed once, before training: MFCC means, tokens, and the pooled outputs of frozen encoders."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset, concatenate_datasets
+
+from ..audio_emospeech import AudioError
+from ..data.collation import ROW_TENSORS
+from ..data.problems import Problem
+from ..modeling_emospeech import EmoSpeechForEmotionClassification
+from ..processing_emospeech import EmoSpeechProcessor
+from .recipe import ModelRecipe
+
+
+ENCODER_BATCH = 32
+DECODE_LATER = "decode_later"
+"""Column that marks a split whose audio the collator decodes, batch by batch."""
+
+FEATURE_VERSION = 1
+"""Part of every cache key; to be raised when the same inputs give other features."""
+
+
+class FeatureTable(torch.utils.data.Dataset[dict[str, Any]]):
+    """
+    The examples of one split, as [`~data.EmotionCollator`] takes them.
+
+    Vectors are held in memory, since every epoch reads them; audio that is decoded batch by batch stays where it is.
+
+    Args:
+        dataset (`Dataset`): of the schema, with the columns that [`FeatureBuilder`] adds.
+    """
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.columns: dict[str, Any] = {"label": list(dataset["label"])}
+        self.lengths: list[int] | None = None
+        for name in ROW_TENSORS:
+            if name in dataset.column_names:
+                self.columns[name] = np.asarray(dataset.with_format("numpy")[name][:], dtype=np.float32)
+        if "input_ids" in dataset.column_names:
+            self.columns["input_ids"] = list(dataset["input_ids"])
+            self.lengths = [len(tokens) for tokens in self.columns["input_ids"]]
+        self.audio = dataset.select_columns(["audio"]) if DECODE_LATER in dataset.column_names else None
+
+    def __len__(self) -> int:
+        return len(self.columns["label"])
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        example = {name: values[index] for name, values in self.columns.items()}
+        if self.audio is not None:
+            example["audio"] = self.audio[index]["audio"]
+        return example
+
+
+class FeatureBuilder:
+    """
+    Computes the features of a split, and keeps them on disk under a key made of all that they depend on.
+
+    Args:
+        model ([`EmoSpeechForEmotionClassification`]): its frozen encoders are run.
+        processor ([`EmoSpeechProcessor`]): computes their inputs.
+        recipe ([`ModelRecipe`]): says which encoders are frozen.
+        cache_dir (`Path`): folder of the kept features.
+        device (`torch.device`): where the encoders run.
+        num_workers (`int`, *optional*, defaults to 0): processes that compute MFCC.
+    """
+
+    def __init__(
+        self,
+        model: EmoSpeechForEmotionClassification,
+        processor: EmoSpeechProcessor,
+        recipe: ModelRecipe,
+        cache_dir: Path,
+        device: torch.device,
+        num_workers: int = 0,
+    ) -> None:
+        self.model = model
+        self.processor = processor
+        self.recipe = recipe
+        self.cache_dir = cache_dir
+        self.device = device
+        self.num_workers = num_workers
+
+    def add_features(self, dataset: Dataset, split: str) -> tuple[Dataset, list[tuple[int, Problem]]]:
+        """
+        Add the columns that [`FeatureTable`] reads. Done before the corpus is split, so that another split or seed
+        finds the features in the cache.
+
+        Args:
+            dataset (`Dataset`): of the schema.
+            split (`str`): its name, for progress bars and messages.
+
+        Returns:
+            `tuple[Dataset, list[tuple[int, Problem]]]`: the dataset with its features, without the rows whose
+            recording cannot be decoded; and those rows' indices and problems.
+        """
+        recipe = self.recipe
+        problems: list[tuple[int, Problem]] = []
+        if self.processor.uses_speech:
+            speech = self._speech(dataset, split)
+            problems = [
+                (index, Problem(split, index + 1, dataset[index]["id"], message, "Replace the file"))
+                for index, message in enumerate(speech["problem"])
+                if message
+            ]
+            if recipe.num_mfcc:
+                dataset = _beside(dataset, speech.select_columns(["mfcc_means"]))
+            if problems:
+                bad = {index for index, _ in problems}
+                kept = [index for index in range(len(dataset)) if index not in bad]
+                dataset = dataset.select(kept).flatten_indices(keep_in_memory=True)
+        if recipe.speech_encoder and recipe.freeze_speech_encoder:
+            dataset = _beside(dataset, self._embeddings(dataset, split, "speech", self._encode_speech))
+        elif recipe.speech_encoder:
+            dataset = dataset.add_column(DECODE_LATER, [True] * len(dataset))
+        if recipe.text_encoder and recipe.freeze_text_encoder:
+            dataset = _beside(dataset, self._embeddings(dataset, split, "text", self._encode_text))
+        elif recipe.text_encoder:
+            dataset = dataset.add_column("input_ids", self._tokens(list(dataset["text"])))
+        return dataset, problems
+
+    def _speech(self, dataset: Dataset, split: str) -> Dataset:
+        extractor = self.processor.feature_extractor
+
+        def compute(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
+            means, problems = [], []
+            for audio in batch["audio"]:
+                try:
+                    waveform_features = extractor.mfcc_means([audio])
+                    problems.append("")
+                except AudioError as error:
+                    waveform_features = np.zeros((1, extractor.num_mfcc), np.float32)
+                    problems.append(str(error))
+                means.append(waveform_features[0])
+            return {"mfcc_means": means, "problem": problems}
+
+        return self._map(dataset, f"MFCC of {split}", compute, ["audio"], extractor.to_dict(), self.num_workers)
+
+    def _embeddings(
+        self, dataset: Dataset, split: str, modality: str, encode: Callable[[dict[str, list[Any]]], torch.Tensor]
+    ) -> Dataset:
+        encoder = getattr(self.model.emospeech, f"{modality}_encoder")
+        pooling = getattr(self.recipe, f"{modality}_pooling")
+        column = {"speech": "audio", "text": "text"}[modality]
+        # Rows of similar length go through the encoder together; then the old order is restored.
+        sizes = [len(text) for text in dataset["text"]] if modality == "text" else [0] * len(dataset)
+        order = np.argsort(sizes, kind="stable")
+        name = f"{modality}_embeds"
+
+        def compute(batch: dict[str, list[Any]]) -> dict[str, np.ndarray]:
+            with torch.no_grad():
+                return {name: encode(batch).float().cpu().numpy()}
+
+        key = {
+            "weights": _weights_digest(encoder),
+            "pooling": pooling,
+            "inputs": self.processor.feature_extractor.to_dict(),
+            "tokens": self._tokens(["¡Qué alegría, verte!"])[0] if modality == "text" else None,
+            "limit": self.processor.tokenizer.model_max_length if modality == "text" else None,
+        }
+        encoder.to(self.device).eval()
+        encoded = self._map(
+            dataset.select(order), f"{modality.capitalize()} encoder on {split}", compute, [column], key
+        )
+        rows = np.asarray(encoded.with_format("numpy")[name][:], dtype=np.float32)
+        return Dataset.from_dict({name: rows[np.argsort(order)]})
+
+    def _encode_speech(self, batch: dict[str, list[Any]]) -> torch.Tensor:
+        inputs = self.processor.feature_extractor.speech_inputs(batch["audio"])
+        return self.model.emospeech.get_speech_features(
+            **{name: value.to(self.device) for name, value in inputs.items()}
+        )
+
+    def _encode_text(self, batch: dict[str, list[Any]]) -> torch.Tensor:
+        inputs = self.processor.text_inputs(batch["text"], return_tensors="pt")
+        return self.model.emospeech.get_text_features(**{name: value.to(self.device) for name, value in inputs.items()})
+
+    def _tokens(self, texts: list[str]) -> list[list[int]]:
+        return list(self.processor.text_inputs(texts, padding=False)["input_ids"])
+
+    def _map(
+        self,
+        dataset: Dataset,
+        description: str,
+        function: Callable[[dict[str, list[Any]]], dict[str, Any]],
+        columns: list[str],
+        settings: dict[str, Any],
+        num_workers: int = 0,
+    ) -> Dataset:
+        parts = [FEATURE_VERSION, columns, settings, _rows_digest(dataset, columns)]
+        key = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:32]
+        self.cache_dir.mkdir(parents=True, exist_ok=True)
+        return dataset.map(
+            function,
+            batched=True,
+            batch_size=ENCODER_BATCH,
+            remove_columns=dataset.column_names,
+            num_proc=num_workers or None,
+            cache_file_name=str(self.cache_dir / f"{key}.arrow"),
+            new_fingerprint=key,
+            desc=description,
+        )
+
+
+def _beside(dataset: Dataset, features: Dataset) -> Dataset:
+    return concatenate_datasets([dataset, features], axis=1)
+
+
+def _rows_digest(dataset: Dataset, columns: list[str]) -> str:
+    """Digest of the columns' content; of an audio file its path, size and time of change."""
+    digest = hashlib.sha256()
+    for row in dataset.select_columns(columns):
+        for value in row.values():
+            if isinstance(value, dict):
+                content = value.get("bytes")
+                if content is None:
+                    status = Path(value["path"]).stat()
+                    content = f"{value['path']} {status.st_size} {status.st_mtime_ns}".encode()
+                digest.update(hashlib.sha256(content).digest())
+            else:
+                digest.update(hashlib.sha256(str(value).encode()).digest())
+    return digest.hexdigest()
+
+
+def _weights_digest(module: torch.nn.Module) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in module.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

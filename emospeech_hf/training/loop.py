@@ -1,0 +1,262 @@
+"""The Accelerate loop: epochs, validation, best epoch, checkpoints."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from sklearn.metrics import f1_score
+from torch import nn
+from torch.utils.data import DataLoader
+from tqdm.auto import tqdm
+from transformers import get_scheduler
+
+from ..data.batching import EpochBatchSampler
+from ..data.collation import EmotionCollator
+from ..modeling_emospeech import EmoSpeechForEmotionClassification
+from .checkpoint import (
+    load_checkpoint,
+    load_optimizer,
+    save_checkpoint,
+    set_trained_weights,
+    trained_weights,
+)
+from .features import FeatureTable
+from .recipe import TrainingRecipe
+
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Progress:
+    """
+    How far a run has come; what a checkpoint's state holds.
+
+    Args:
+        epoch (`int`): epochs done.
+        best_epoch (`int`): the epoch, from 1, of the best validation macro-F1; 0 before the first.
+        best_score (`float`): that macro-F1.
+        history (`list[dict]`): for each epoch its number, training loss, validation macro-F1 and learning rate.
+    """
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_score: float = -1.0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+class EmotionTrainer:
+    """
+    Trains a classifier on feature tables.
+
+    Args:
+        accelerator (`Accelerator`): devices, processes, precision, trackers.
+        model ([`EmoSpeechForEmotionClassification`]): trained in place, as far as its parameters ask for gradients.
+        collator ([`~data.EmotionCollator`]): makes the batches.
+        recipe ([`TrainingRecipe`]): how.
+        checkpoints (`Path`): folder of the checkpoints `last` and `best`.
+    """
+
+    def __init__(
+        self,
+        accelerator: Accelerator,
+        model: EmoSpeechForEmotionClassification,
+        collator: EmotionCollator,
+        recipe: TrainingRecipe,
+        checkpoints: Path,
+    ) -> None:
+        self.accelerator = accelerator
+        self.model = model
+        self.collator = collator
+        self.recipe = recipe
+        self.checkpoints = checkpoints
+        self.progress = Progress()
+
+    def fit(self, train: FeatureTable, validation: FeatureTable, resume: bool = False) -> Progress:
+        """
+        Train, and leave the weights of the best epoch in the model.
+
+        Args:
+            train, validation ([`FeatureTable`]): labelled examples. The best epoch is chosen on the second.
+            resume (`bool`, *optional*, defaults to `False`): go on from the last checkpoint, if there is one.
+
+        Returns:
+            [`Progress`]
+        """
+        recipe, accelerator = self.recipe, self.accelerator
+        if recipe.gradient_checkpointing:
+            self.model.gradient_checkpointing_enable()
+        lengths = train.lengths if recipe.length_buckets else None
+        sampler = EpochBatchSampler(len(train), recipe.batch_size, recipe.seed, lengths)
+        loader = DataLoader(train, batch_sampler=sampler, collate_fn=self.collator, num_workers=recipe.num_workers)
+        parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        optimizer = self._optimizer(parameters)
+        last = self.checkpoints / "last"
+        state = self._restore(last, optimizer) if resume and last.is_dir() else None
+        loss_function = self._loss_function(train.columns["label"])
+        # Prepared by hand rather than with the rest, so that one step of it is one step of the optimizer.
+        model, optimizer, loader = accelerator.prepare(self.model, optimizer, loader)
+        steps_per_epoch = math.ceil(len(loader) / recipe.gradient_accumulation_steps)
+        total_steps = steps_per_epoch * recipe.epochs
+        scheduler = get_scheduler(
+            recipe.scheduler if recipe.scheduler != "constant" else "constant_with_warmup",
+            optimizer,
+            num_warmup_steps=round(recipe.warmup_ratio * total_steps),
+            num_training_steps=total_steps,
+        )
+        if state is not None:
+            self._restore_schedule(state, scheduler, optimizer)
+        bar = tqdm(
+            total=len(loader) * recipe.epochs,
+            initial=len(loader) * self.progress.epoch,
+            desc="Training",
+            unit="batch",
+            disable=not accelerator.is_main_process,
+        )
+        while self.progress.epoch < recipe.epochs and not self._stopped_early():
+            epoch = self.progress.epoch
+            set_seed(recipe.seed + 1000 * (epoch + 1) + accelerator.process_index)
+            sampler.set_epoch(epoch)
+            learning_rate = scheduler.get_last_lr()[0]
+            loss = self._train_epoch(model, loader, optimizer, scheduler, loss_function, parameters, bar)
+            score = self._validate(validation)
+            self._end_epoch(loss, score, learning_rate, optimizer, scheduler)
+            bar.set_postfix(loss=f"{loss:.3f}", macro_f1=f"{score:.3f}", best=f"{self.progress.best_score:.3f}")
+        bar.close()
+        accelerator.wait_for_everyone()
+        weights, _ = load_checkpoint(self.checkpoints / "best")
+        set_trained_weights(self.model, weights)
+        return self.progress
+
+    def predict(self, table: FeatureTable) -> np.ndarray:
+        """
+        Args:
+            table ([`FeatureTable`]): examples.
+
+        Returns:
+            `np.ndarray` of shape (rows, classes): logits, on every process, in the order of the rows.
+        """
+        return self._logits(table)
+
+    def _train_epoch(
+        self,
+        model: nn.Module,
+        loader: Any,
+        optimizer: Any,
+        scheduler: Any,
+        loss_function: nn.Module,
+        parameters: list[nn.Parameter],
+        bar: tqdm[Any],
+    ) -> float:
+        model.train()
+        self._keep_frozen_encoders_still()
+        total = torch.zeros(2, dtype=torch.float64)
+        for batch in loader:
+            with self.accelerator.accumulate(model):
+                labels = batch.pop("labels")
+                loss = loss_function(model(**batch).logits.float(), labels)
+                self.accelerator.backward(loss)
+                if self.accelerator.sync_gradients and self.recipe.max_grad_norm:
+                    self.accelerator.clip_grad_norm_(parameters, self.recipe.max_grad_norm)
+                optimizer.step()
+                if self.accelerator.sync_gradients:
+                    scheduler.step()
+                optimizer.zero_grad()
+            total += torch.tensor([loss.item() * len(labels), len(labels)], dtype=torch.float64)
+            bar.update()
+        gathered = self.accelerator.reduce(total.float().to(self.accelerator.device), reduction="sum")
+        return float(gathered[0] / gathered[1])
+
+    def _validate(self, validation: FeatureTable) -> float:
+        predictions = self._logits(validation).argmax(axis=1)
+        return float(f1_score(validation.columns["label"], predictions, average="macro", zero_division=0.0))
+
+    def _logits(self, table: FeatureTable) -> np.ndarray:
+        self.model.eval()
+        loader = DataLoader(
+            table,
+            batch_size=self.recipe.eval_batch_size,
+            collate_fn=self.collator,
+            num_workers=self.recipe.num_workers,
+        )
+        loader = self.accelerator.prepare_data_loader(loader)
+        logits = []
+        with torch.no_grad(), self.accelerator.autocast():
+            for batch in loader:
+                batch.pop("labels", None)
+                logits.append(self.accelerator.gather_for_metrics(self.model(**batch).logits.float()).cpu())
+        return torch.cat(logits)[: len(table)].numpy()
+
+    def _end_epoch(self, loss: float, score: float, learning_rate: float, optimizer: Any, scheduler: Any) -> None:
+        progress = self.progress
+        progress.epoch += 1
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"The loss of epoch {progress.epoch} is {loss}: lower the learning rate, or set mixed_precision=no."
+            )
+        improved = score > progress.best_score
+        if improved:
+            progress.best_epoch, progress.best_score = progress.epoch, score
+        entry = {"epoch": progress.epoch, "loss": loss, "macro_f1": score, "learning_rate": learning_rate}
+        progress.history.append(entry)
+        self.accelerator.log({name: value for name, value in entry.items() if name != "epoch"}, step=progress.epoch)
+        if self.accelerator.is_main_process:
+            weights = trained_weights(self.model)
+            scaler = self.accelerator.scaler
+            state = {
+                "progress": asdict(progress),
+                "scheduler": scheduler.state_dict(),
+                "scaler": scaler.state_dict() if scaler is not None else None,
+            }
+            if improved:
+                save_checkpoint(self.checkpoints / "best", weights, state)
+            save_checkpoint(self.checkpoints / "last", weights, state, optimizer)
+
+    def _restore(self, last: Path, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+        weights, state = load_checkpoint(last)
+        set_trained_weights(self.model, weights)
+        load_optimizer(last, state, optimizer)
+        self.progress = Progress(**state["progress"])
+        logger.info("Resuming after epoch %d.", self.progress.epoch)
+        return state
+
+    def _restore_schedule(self, state: dict[str, Any], scheduler: Any, optimizer: Any) -> None:
+        scheduler.load_state_dict(state["scheduler"])
+        for group, learning_rate in zip(optimizer.param_groups, scheduler.get_last_lr()):
+            group["lr"] = learning_rate
+        if self.accelerator.scaler is not None and state["scaler"] is not None:
+            self.accelerator.scaler.load_state_dict(state["scaler"])
+
+    def _stopped_early(self) -> bool:
+        waited = self.progress.epoch - self.progress.best_epoch
+        return 0 < self.recipe.early_stopping <= waited
+
+    def _optimizer(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+        recipe = self.recipe
+        return kinds[recipe.optimizer](
+            parameters, lr=recipe.learning_rate, eps=recipe.epsilon, weight_decay=recipe.weight_decay
+        )
+
+    def _loss_function(self, labels: list[int]) -> nn.Module:
+        weights = None
+        if self.recipe.class_weights == "balanced":
+            counts = np.bincount(labels, minlength=self.model.num_labels)
+            # A class that train lacks is never asked for; any weight does.
+            weights = torch.tensor(len(labels) / (len(counts) * np.maximum(counts, 1)), dtype=torch.float32)
+            weights = weights.to(self.accelerator.device)
+        return nn.CrossEntropyLoss(weight=weights, label_smoothing=self.recipe.label_smoothing)
+
+    def _keep_frozen_encoders_still(self) -> None:
+        """Frozen encoders stay in evaluation mode: their dropout would make other features of the same input."""
+        for encoder in (self.model.emospeech.text_encoder, self.model.emospeech.speech_encoder):
+            if encoder is not None and not any(parameter.requires_grad for parameter in encoder.parameters()):
+                encoder.eval()

@@ -1,0 +1,285 @@
+"""Recipes: an experiment as a YAML file, checked into dataclasses before anything is loaded."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.resources
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
+
+import yaml
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from ..data.splits import SplitMethod
+
+
+STRICT = ConfigDict(extra="forbid")
+Positive = Annotated[int, Field(ge=1)]
+NotNegative = Annotated[int, Field(ge=0)]
+
+
+class RecipeError(ValueError):
+    """A recipe that is not found or does not hold together; the message names the field and what it may be."""
+
+
+@dataclass(kw_only=True)
+class DataRecipe:
+    """
+    How the corpus is split.
+
+    Args:
+        split (`str`, *optional*, defaults to `"auto"`): see [`~data.split_corpus`].
+        validation_fraction (`float`, *optional*, defaults to 0.1): share that the best epoch is chosen on.
+        test_fraction (`float`, *optional*, defaults to 0.0): share that is kept for the final score, where the corpus
+            has no test split.
+        split_seed (`int`, *optional*, defaults to 42): of the split; `training.seed` does not move it.
+    """
+
+    __pydantic_config__ = STRICT
+    split: SplitMethod = "auto"
+    validation_fraction: Annotated[float, Field(gt=0, le=0.5)] = 0.1
+    test_fraction: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    split_seed: int = 42
+
+
+@dataclass(kw_only=True)
+class ModelRecipe:
+    """
+    What the model is made of; see [`EmoSpeechConfig`] for the fields that are named as there.
+
+    Args:
+        text_encoder, speech_encoder (`str`, *optional*): Hub ids or folders; none leaves that part out.
+        text_revision, speech_revision (`str`, *optional*): commit, branch or tag of those on the Hub.
+        freeze_text_encoder, freeze_speech_encoder (`bool`, *optional*, defaults to `True`): a frozen encoder runs
+            once over the corpus, and its pooled outputs are kept.
+        max_length (`int`, *optional*): longest transcript in tokens; by default the tokenizer's limit.
+        num_mel_bins (`int`, *optional*, defaults to 128): mel bands of the MFCC.
+    """
+
+    __pydantic_config__ = STRICT
+    text_encoder: str | None = None
+    text_revision: str | None = None
+    speech_encoder: str | None = None
+    speech_revision: str | None = None
+    freeze_text_encoder: bool = True
+    freeze_speech_encoder: bool = True
+    max_length: Positive | None = None
+    num_mfcc: NotNegative = 128
+    num_mel_bins: Positive = 128
+    fusion: str = "concat"
+    fusion_dim: Positive = 256
+    classifier_dim: NotNegative = 256
+    classifier_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    text_pooling: str = "mean"
+    speech_pooling: str = "mean"
+
+
+@dataclass(kw_only=True)
+class TrainingRecipe:
+    """
+    How the model is trained.
+
+    Args:
+        epochs (`int`): passes over the training split.
+        batch_size (`int`): utterances per process and step.
+        eval_batch_size (`int`): utterances per process and step where nothing is learnt.
+        learning_rate (`float`): at its peak.
+        optimizer (`str`): `"adam"` or `"adamw"`.
+        epsilon (`float`): the optimizer's.
+        weight_decay (`float`): the optimizer's.
+        scheduler (`str`): `"constant"`, `"linear"` or `"cosine"` decay after the warm-up.
+        warmup_ratio (`float`): share of all steps in which the learning rate rises.
+        max_grad_norm (`float`): norm at which gradients are clipped; 0 does not clip.
+        gradient_accumulation_steps (`int`): batches per step of the optimizer.
+        gradient_checkpointing (`bool`): trade time for memory in trained encoders.
+        mixed_precision (`str`): `"no"`, `"fp16"` or `"bf16"`.
+        class_weights (`str`): `"balanced"` weighs the loss by inverse class frequency, `"none"` does not.
+        label_smoothing (`float`): of the cross entropy.
+        early_stopping (`int`): epochs without a better validation macro-F1 after which to stop; 0 never stops.
+        length_buckets (`bool`): put utterances of similar length into one batch.
+        num_workers (`int`): processes that prepare batches.
+        trackers (`list[str]`): of Accelerate, as `tensorboard` or `wandb`; empty for none.
+        seed (`int`): of weights, order and dropout.
+    """
+
+    __pydantic_config__ = STRICT
+    epochs: Positive = 10
+    batch_size: Positive = 32
+    eval_batch_size: Positive = 64
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    optimizer: Literal["adam", "adamw"] = "adamw"
+    epsilon: Annotated[float, Field(gt=0)] = 1e-8
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    scheduler: Literal["constant", "linear", "cosine"] = "constant"
+    warmup_ratio: Annotated[float, Field(ge=0, le=1)] = 0.0
+    max_grad_norm: Annotated[float, Field(ge=0)] = 0.0
+    gradient_accumulation_steps: Positive = 1
+    gradient_checkpointing: bool = False
+    mixed_precision: Literal["no", "fp16", "bf16"] = "no"
+    class_weights: Literal["none", "balanced"] = "none"
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    early_stopping: NotNegative = 0
+    length_buckets: bool = True
+    num_workers: NotNegative = 0
+    trackers: list[str] = field(default_factory=lambda: ["tensorboard"])
+    seed: int = 42
+
+
+@dataclass(kw_only=True)
+class Recipe:
+    """
+    One experiment.
+
+    Args:
+        name (`str`): its name.
+        description (`str`): what it is and where its numbers come from.
+        data ([`DataRecipe`]), model ([`ModelRecipe`]), training ([`TrainingRecipe`]): its parts.
+    """
+
+    __pydantic_config__ = STRICT
+    name: str = "custom"
+    description: str = ""
+    data: DataRecipe = field(default_factory=DataRecipe)
+    model: ModelRecipe = field(default_factory=ModelRecipe)
+    training: TrainingRecipe = field(default_factory=TrainingRecipe)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def recipe_names() -> list[str]:
+    """
+    Returns:
+        `list[str]`: the recipes that come with the package.
+    """
+    files = importlib.resources.files(__package__).joinpath("recipes").iterdir()
+    return sorted(Path(file.name).stem for file in files if file.name.endswith(".yaml"))
+
+
+def load_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Recipe:
+    """
+    Read and check a recipe.
+
+    Args:
+        name_or_path (`str` or `Path`): a recipe of the package, or a YAML file.
+        overrides (`Iterable[str]`, *optional*): `field=value`, the field as `training.learning_rate` or, as no two
+            parts share a name, as `learning_rate`.
+
+    Returns:
+        [`Recipe`]
+
+    Raises:
+        RecipeError: If there is no such recipe, it is no YAML, a field is unknown (the nearest known one is named), or
+            a value does not fit its field.
+
+    Example:
+
+    ```python
+    >>> from emospeech_hf.training import load_recipe
+
+    >>> recipe = load_recipe("task2", ["learning_rate=5e-4"])
+    >>> recipe.training.epochs, recipe.training.learning_rate
+    (150, 0.0005)
+    ```
+    """
+    text, origin = _read(name_or_path)
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{origin}: is no YAML ({error}).") from error
+    if not isinstance(content, dict):
+        raise RecipeError(f"{origin}: a recipe is a mapping with the fields {', '.join(_names(Recipe))}.")
+    content.setdefault("name", Path(origin).stem)
+    for override in overrides:
+        _override(content, override)
+    return recipe_from_dict(content, origin)
+
+
+def recipe_from_dict(content: dict[str, Any], origin: str = "recipe") -> Recipe:
+    """
+    Check a recipe that is at hand as a mapping.
+
+    Args:
+        content (`dict`): fields to values.
+        origin (`str`, *optional*): where it comes from, for error messages.
+
+    Returns:
+        [`Recipe`]
+
+    Raises:
+        RecipeError: See [`load_recipe`].
+    """
+    try:
+        return TypeAdapter(Recipe).validate_python(content)
+    except ValidationError as error:
+        raise RecipeError("\n".join(_explain(problem, origin) for problem in error.errors())) from error
+
+
+def _read(name_or_path: str | Path) -> tuple[str, str]:
+    path = Path(name_or_path)
+    if path.suffix in (".yaml", ".yml"):
+        if not path.is_file():
+            raise RecipeError(f"{path}: there is no such recipe file.")
+        return path.read_text(encoding="utf-8"), str(path)
+    names = recipe_names()
+    if str(name_or_path) not in names:
+        near = difflib.get_close_matches(str(name_or_path), names, n=1)
+        hint = f"Did you mean {near[0]!r}? " if near else ""
+        raise RecipeError(
+            f"There is no recipe {str(name_or_path)!r}. {hint}The recipes are {', '.join(names)}; or give a YAML file."
+        )
+    file = importlib.resources.files(__package__).joinpath("recipes", f"{name_or_path}.yaml")
+    return file.read_text(encoding="utf-8"), str(name_or_path)
+
+
+def _names(part: type) -> list[str]:
+    return [item.name for item in fields(part)]
+
+
+def _parts() -> dict[str, type]:
+    hints = get_type_hints(Recipe)
+    return {name: hints[name] for name in ("data", "model", "training")}
+
+
+def _override(content: dict[str, Any], override: str) -> None:
+    name, equals, text = override.partition("=")
+    if not equals:
+        raise RecipeError(f"{override!r} is no setting; write field=value, for example learning_rate=1e-4.")
+    part, dot, item = name.partition(".")
+    if not dot:
+        homes = [part for part, kind in _parts().items() if name in _names(kind)]
+        if homes:
+            part, item = homes[0], name
+        elif name in ("name", "description"):
+            content[name] = text
+            return
+        else:
+            raise RecipeError(
+                _unknown(name, [known for kind in _parts().values() for known in _names(kind)], "settings")
+            )
+    if part not in _parts():
+        raise RecipeError(
+            _unknown(name, [f"{part}.{known}" for part, kind in _parts().items() for known in _names(kind)], "settings")
+        )
+    # YAML takes 1e-4 for text; the check against the field's type makes it a number.
+    content[part] = {**(content.get(part) or {}), item: _value(text)}
+
+
+def _value(text: str) -> Any:
+    return yaml.safe_load(text) if text else None
+
+
+def _explain(problem: Any, origin: str) -> str:
+    location = [str(step) for step in problem["loc"]]
+    if problem["type"] == "unexpected_keyword_argument":
+        known = _names(_parts().get(location[0], Recipe) if len(location) > 1 else Recipe)
+        return _unknown(".".join(location), [".".join([*location[:-1], name]) for name in known], origin)
+    return f"{origin}: the field {'.'.join(location)} is {problem['input']!r}. {problem['msg']}."
+
+
+def _unknown(name: str, known: list[str], origin: str) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    hint = f"Did you mean {near[0]!r}?" if near else f"The fields are {', '.join(known)}."
+    return f"{origin}: there is no field {name!r}. {hint}"
