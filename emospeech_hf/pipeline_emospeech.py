@@ -43,6 +43,11 @@ class AudioTextEmotionPipeline(Pipeline):
     _load_image_processor = False
     _load_video_processor = False
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # A model that comes from memory may still be in training, and its dropout would draw lots.
+        self.model.eval()
+
     def _sanitize_parameters(
         self, top_k: int | None = None, sampling_rate: int | None = None, **unknown: Any
     ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:

@@ -70,7 +70,8 @@ def build_release(
             folder / "config.json",
             {"auto_map": {key: AUTO_MAP[key] for key in MODEL_KEYS}, "custom_pipelines": CUSTOM_PIPELINES},
         )
-        _update_json(folder / "processor_config.json", {"auto_map": auto_map_of_processor})
+        _forget_folders(folder / "config.json")
+        _update_json(folder / "processor_config.json", {"auto_map": auto_map_of_processor}, "feature_extractor")
         _update_json(folder / "preprocessor_config.json", {"auto_map": auto_map_of_processor})
         for name, picture in (pictures or {}).items():
             shutil.copyfile(picture, folder / name)
@@ -88,6 +89,20 @@ def ground_floor_files() -> list[Path]:
     return sorted(PACKAGE_FOLDER.glob("*_emospeech.py"))
 
 
-def _update_json(path: Path, entries: dict[str, Any]) -> None:
+def _forget_folders(path: Path) -> None:
+    """Take out where the encoders were loaded from, where that is a folder of this machine."""
     content = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps({**content, **entries}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    for name in ("text_config", "speech_config"):
+        encoder = content.get(name)
+        if encoder and Path(encoder.get("_name_or_path") or "-").is_absolute():
+            del encoder["_name_or_path"]
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _update_json(path: Path, entries: dict[str, Any], inner: str | None = None) -> None:
+    """Add entries to a JSON file, and to the mapping under `inner`, from which transformers reads first."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content.update(entries)
+    if inner is not None:
+        content[inner].update(entries)
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -124,6 +124,8 @@ class EmotionTrainer:
         while self.progress.epoch < recipe.epochs and not self._stopped_early():
             epoch = self.progress.epoch
             set_seed(recipe.seed + 1000 * (epoch + 1) + accelerator.process_index)
+            # The prepared loader counts its own passes and would tell them to the sampler, from 0 after a resume.
+            loader.set_epoch(epoch)
             sampler.set_epoch(epoch)
             learning_rate = scheduler.get_last_lr()[0]
             loss = self._train_epoch(model, loader, optimizer, scheduler, loss_function, parameters, bar)

@@ -15,6 +15,7 @@ from typing import Any
 
 import datasets
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import InitProcessGroupKwargs, set_seed
 from datasets import DatasetDict
 
@@ -65,7 +66,7 @@ class RunOptions:
 
 def train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
     """
-    Train by a recipe.
+    Train by a recipe. May be called again in the same process, with another recipe.
 
     `output_dir` then holds `metrics.json`, `confusion_matrix.png`, `checkpoints/`, the trackers' files, and
     `release/`, the release folder of the best epoch.
@@ -82,6 +83,14 @@ def train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
         CorpusError: If the corpus cannot be used.
         ValueError: If the recipe does not fit the corpus or a checkpoint.
     """
+    try:
+        return _train(recipe, options)
+    finally:
+        # Accelerate keeps precision and devices for the whole process; the next run may want others.
+        AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def _train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
     started = time.perf_counter()
     output_dir = options.output_dir
     accelerator = Accelerator(
@@ -112,7 +121,6 @@ def train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
     )
     progress = trainer.fit(tables["train"], tables["validation"], resume=options.resume)
     logits = {split: trainer.predict(table) for split, table in tables.items() if split != "train"}
-    accelerator.end_training()
 
     metrics: dict[str, Any] = describe_run(recipe, split_report, progress, model, accelerator)
     for split, values in logits.items():
@@ -123,6 +131,7 @@ def train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
     if accelerator.is_main_process:
         write_results(output_dir, metrics, accelerator.unwrap_model(model).cpu(), processor)
     accelerator.wait_for_everyone()
+    accelerator.end_training()
     return metrics
 
 

@@ -1,0 +1,112 @@
+"""`emospeech predict`, `evaluate` and `release`, as a person calls them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from emospeech_hf import EMOTIONS
+from emospeech_hf.cli import main
+from emospeech_hf.training import RunOptions, load_recipe, train
+
+from .conftest import write_csv
+
+
+@pytest.fixture(scope="module")
+def run_dir(shared_corpus_dir: Path, text_encoder_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("cli") / "run"
+    settings = [
+        f"text_encoder={text_encoder_dir}",
+        "text_revision=",
+        "training.epochs=2",
+        "fusion_dim=8",
+        "trackers=[]",
+    ]
+    recipe = load_recipe("task2", settings)
+    train(recipe, RunOptions(data=str(shared_corpus_dir), output_dir=output))
+    return output
+
+
+@pytest.fixture
+def audio(shared_corpus_dir: Path) -> str:
+    return str(shared_corpus_dir / "audio/s0-joy-0.wav")
+
+
+def test_predict(run_dir: Path, audio: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["predict", "--model", str(run_dir / "release"), "--audio", audio, "--text", "qué alegría"])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 6
+    assert "█" in lines[0]
+    main(["predict", "--model", str(run_dir / "release"), "--audio", audio, "--text", "qué alegría", "--json"])
+    answer = json.loads(capsys.readouterr().out)
+    assert sorted(entry["label"] for entry in answer) == sorted(EMOTIONS)
+    assert lines[0].startswith(answer[0]["label"])
+
+
+def test_evaluate(run_dir: Path, shared_corpus_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(
+        ["evaluate", "--model", str(run_dir / "release"), "--data", str(shared_corpus_dir), "--split", "train",
+         "--output", str(tmp_path)]
+    )  # fmt: skip
+    metrics = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
+    for name in ("macro_f1", "weighted_f1", "accuracy", "macro_precision", "macro_recall", "per_class", "n"):
+        assert name in metrics
+    assert metrics["n"] == 48
+    with (tmp_path / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["id", "label", "prediction", *EMOTIONS]
+    right = sum(row["label"] == row["prediction"] for row in rows)
+    assert right / 48 == pytest.approx(metrics["accuracy"])
+    for row in rows:
+        scores = {name: float(row[name]) for name in EMOTIONS}
+        assert sum(scores.values()) == pytest.approx(1, abs=1e-5)
+        assert max(scores, key=lambda name: scores[name]) == row["prediction"]
+    assert (tmp_path / "confusion_matrix.png").exists()
+    assert f"macro-F1 {metrics['macro_f1']:.3f}" in capsys.readouterr().out
+
+
+def test_release(run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["release", "--run", str(run_dir), "--to", str(tmp_path / "release")])
+    assert "trust_remote_code=True" in capsys.readouterr().out
+    for path in (run_dir / "release").iterdir():
+        assert path.read_bytes() == (tmp_path / "release" / path.name).read_bytes(), path.name
+
+
+def failing(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_bad_calls(run_dir: Path, audio: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = ["--model", str(run_dir / "release")]
+    assert "'text' is missing" in failing(["predict", *model, "--audio", audio], capsys)
+    assert "no such audio file" in failing(["predict", *model, "--audio", "no.wav", "--text", "hola"], capsys)
+    assert "holds no run" in failing(["release", "--run", str(tmp_path), "--to", str(tmp_path / "r")], capsys)
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}', encoding="utf-8")
+    assert "not an EmoSpeech model" in failing(["predict", "--model", str(tmp_path), "--text", "hola"], capsys)
+    assert "error:" in failing(["predict", "--model", str(tmp_path / "nowhere"), "--text", "hola"], capsys)
+
+
+def test_evaluate_without_split_or_labels(
+    run_dir: Path, shared_corpus_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["evaluate", "--model", str(run_dir / "release"), "--output", str(tmp_path / "out")]
+    message = failing([*arguments, "--data", str(shared_corpus_dir)], capsys)
+    assert "has no split 'test'; it has train" in message
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "audio").symlink_to(shared_corpus_dir / "audio")
+    write_csv(data / "test.csv", ("id", "transcription"), [("s0-joy-0.wav", "hola")])
+    assert "has no labels" in failing([*arguments, "--data", str(data)], capsys)
+
+
+def test_help(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
+    assert "examples:" in capsys.readouterr().out

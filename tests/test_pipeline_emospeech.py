@@ -1,0 +1,133 @@
+"""The pipeline: every way in, and a clear word where something is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from datasets import Audio, Dataset
+from transformers import BertConfig, BertTokenizer, pipeline
+
+from emospeech_hf import (
+    EMOTIONS,
+    AudioTextEmotionPipeline,
+    EmoSpeechConfig,
+    EmoSpeechFeatureExtractor,
+    EmoSpeechForEmotionClassification,
+    EmoSpeechProcessor,
+)
+
+
+@pytest.fixture
+def classify(model: EmoSpeechForEmotionClassification, processor: EmoSpeechProcessor) -> AudioTextEmotionPipeline:
+    return pipeline("audio-text-emotion", model=model, processor=processor, device=-1)
+
+
+def single(text_config: BertConfig, tokenizer: BertTokenizer, kind: str) -> AudioTextEmotionPipeline:
+    config = EmoSpeechConfig(
+        text_config=text_config if kind == "text" else None, num_mfcc=128 if kind == "speech" else 0, fusion_dim=8
+    )
+    processor = EmoSpeechProcessor(
+        EmoSpeechFeatureExtractor(num_mfcc=config.num_mfcc), tokenizer if kind == "text" else None
+    )
+    model = EmoSpeechForEmotionClassification(config)
+    return pipeline("audio-text-emotion", model=model, processor=processor, device=-1)
+
+
+def test_answer(classify: AudioTextEmotionPipeline, wav: Path) -> None:
+    answer = classify({"audio": str(wav), "text": "qué asco"})
+    assert sorted(entry["label"] for entry in answer) == sorted(EMOTIONS)
+    scores = [entry["score"] for entry in answer]
+    assert scores == sorted(scores, reverse=True)
+    assert sum(scores) == pytest.approx(1)
+    assert classify({"audio": str(wav), "text": "qué asco"}, top_k=2) == answer[:2]
+
+
+def test_every_kind_of_audio(classify: AudioTextEmotionPipeline, wav: Path) -> None:
+    samples, rate = soundfile.read(wav, dtype="float32")
+    expected = classify({"audio": wav, "text": "qué asco"})
+    for utterance in (
+        {"audio": wav.read_bytes()},
+        {"audio": {"array": samples, "sampling_rate": rate}},
+        {"audio": samples, "sampling_rate": rate},
+        {"audio": (samples, rate)},
+        {"audio": {"bytes": wav.read_bytes(), "path": None}},
+    ):
+        found = classify({**utterance, "text": "qué asco"})
+        assert [entry["label"] for entry in found] == [entry["label"] for entry in expected]
+        np.testing.assert_allclose([e["score"] for e in found], [e["score"] for e in expected], atol=1e-5)
+    assert classify({"audio": samples, "text": "qué asco"}, sampling_rate=rate)[0]["label"] == expected[0]["label"]
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 8])
+def test_list_generator_and_dataset(classify: AudioTextEmotionPipeline, wav: Path, batch_size: int) -> None:
+    rows = [{"audio": str(wav), "text": text} for text in ("qué asco", "tengo mucho miedo hoy a las cinco", "hola")]
+    expected = [classify(row) for row in rows]
+    dataset = Dataset.from_list(rows).cast_column("audio", Audio(decode=False))
+    many = {
+        "list": classify(rows, batch_size=batch_size),
+        "generator": list(classify((row for row in rows), batch_size=batch_size)),
+        "dataset": list(classify(dataset, batch_size=batch_size)),
+    }
+    for kind, answers in many.items():
+        assert len(answers) == 3, kind
+        for found, single_answer in zip(answers, expected):
+            scores = {entry["label"]: entry["score"] for entry in single_answer}
+            for entry in found:
+                assert entry["score"] == pytest.approx(scores[entry["label"]], abs=1e-5), kind
+    assert classify([]) == []
+
+
+def test_temperature(classify: AudioTextEmotionPipeline, wav: Path) -> None:
+    utterance = {"audio": wav, "text": "qué asco"}
+    sharp = classify(utterance)[0]["score"]
+    classify.model.config.temperature = 100.0
+    assert classify(utterance)[0]["score"] < sharp
+    assert classify(utterance)[0]["score"] == pytest.approx(1 / 6, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("utterance", "message"),
+    [
+        ({"audio": "a.wav"}, "'text' is missing"),
+        ({"text": "hola"}, "'audio' is missing"),
+        ({"audio": None, "text": "hola"}, "'audio' is missing"),
+        ({"text": None}, "'audio' and 'text' is missing"),
+        ("a.wav", "takes {'audio'"),
+        ({"sound": "a.wav"}, r"not the keys \['sound'\]"),
+        ({"audio": "a.wav", "text": "  "}, "transcript is empty"),
+        ({"audio": "a.wav", "text": "hola"}, "no such audio file"),
+        ({"audio": np.zeros(100), "text": "hola"}, "sampling rate"),
+    ],
+)
+def test_bad_utterances(classify: AudioTextEmotionPipeline, utterance: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        classify(utterance)
+
+
+def test_bad_arguments(classify: AudioTextEmotionPipeline, wav: Path) -> None:
+    utterance = {"audio": wav, "text": "hola"}
+    with pytest.raises(ValueError, match="top_k"):
+        classify(utterance, top_k=0)
+    with pytest.raises(TypeError, match="'topk'"):
+        classify(utterance, topk=1)
+
+
+def test_text_only(text_config: BertConfig, tokenizer: BertTokenizer, wav: Path) -> None:
+    classify = single(text_config, tokenizer, "text")
+    expected = classify({"text": "qué asco"})
+    assert classify("qué asco") == expected == classify({"text": "qué asco", "audio": str(wav)})
+    assert len(classify(["qué asco", "hola"], batch_size=2)) == 2
+    with pytest.raises(ValueError, match="'text' is missing"):
+        classify({"audio": str(wav)})
+
+
+def test_speech_only(text_config: BertConfig, tokenizer: BertTokenizer, wav: Path) -> None:
+    classify = single(text_config, tokenizer, "speech")
+    expected = classify({"audio": str(wav)})
+    samples, rate = soundfile.read(wav, dtype="float32")
+    assert classify(str(wav)) == expected == classify(wav.read_bytes())
+    assert classify({"array": samples, "sampling_rate": rate}) == expected
+    assert len(classify([str(wav), str(wav)], batch_size=2)) == 2

@@ -1,0 +1,140 @@
+"""Features are computed once, equal to what the processor and the model give, and found again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from datasets import Dataset
+
+from emospeech_hf import EmoSpeechFeatureExtractor
+from emospeech_hf.data import load_corpus
+from emospeech_hf.training import features
+from emospeech_hf.training.building import build_model, build_processor
+from emospeech_hf.training.features import FeatureBuilder, FeatureTable
+from emospeech_hf.training.recipe import ModelRecipe
+
+from ..conftest import tone, write_corpus
+
+
+def builder(recipe: ModelRecipe, cache: Path) -> FeatureBuilder:
+    torch.manual_seed(0)
+    return FeatureBuilder(build_model(recipe), build_processor(recipe), recipe, cache, torch.device("cpu"))
+
+
+def paper(text_encoder_dir: Path, **fields: object) -> ModelRecipe:
+    return ModelRecipe(text_encoder=str(text_encoder_dir), fusion_dim=8, classifier_dim=8, **fields)
+
+
+def test_frozen_encoder(shared_corpus_dir: Path, text_encoder_dir: Path, tmp_path: Path) -> None:
+    corpus = load_corpus(shared_corpus_dir)["train"]
+    build = builder(paper(text_encoder_dir), tmp_path)
+    dataset, problems = build.add_features(corpus, "train")
+    assert not problems
+    table = FeatureTable(dataset)
+    assert table.columns["mfcc_means"].shape == (48, 128)
+    assert table.columns["text_embeds"].shape == (48, 32)
+    for index in (0, 17, 47):
+        row = corpus[index]
+        inputs = build.processor(audio=row["audio"], text=row["text"], return_tensors="pt")
+        np.testing.assert_array_equal(table[index]["mfcc_means"], inputs["mfcc_means"][0].numpy())
+        with torch.no_grad():
+            embeds = build.model.emospeech.get_text_features(inputs["input_ids"], inputs["attention_mask"])
+        np.testing.assert_allclose(table[index]["text_embeds"], embeds[0].numpy(), atol=1e-5)
+        assert table[index]["label"] == row["label"]
+
+
+def test_trained_encoder_gets_tokens(shared_corpus_dir: Path, text_encoder_dir: Path, tmp_path: Path) -> None:
+    build = builder(paper(text_encoder_dir, freeze_text_encoder=False), tmp_path)
+    table = FeatureTable(build.add_features(load_corpus(shared_corpus_dir)["train"], "train")[0])
+    assert "text_embeds" not in table.columns
+    assert table.lengths == [len(tokens) for tokens in table.columns["input_ids"]]
+    assert table.audio is None
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_speech_encoder(frozen: bool, shared_corpus_dir: Path, speech_encoder_dir: Path, tmp_path: Path) -> None:
+    recipe = ModelRecipe(speech_encoder=str(speech_encoder_dir), freeze_speech_encoder=frozen, num_mfcc=0)
+    table = FeatureTable(
+        builder(recipe, tmp_path).add_features(load_corpus(shared_corpus_dir)["train"].select(range(4)), "train")[0]
+    )
+    assert ("speech_embeds" in table.columns) == frozen
+    assert ("audio" in table[0]) != frozen
+
+
+def test_cache_is_found_again_and_only_for_the_same(
+    shared_corpus_dir: Path, text_encoder_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = load_corpus(shared_corpus_dir)["train"]
+    first = FeatureTable(builder(paper(text_encoder_dir), tmp_path).add_features(corpus, "train")[0])
+    files = sorted(tmp_path.iterdir())
+    assert len(files) == 2
+
+    def refuse(*arguments: object) -> None:
+        raise AssertionError("computed again")
+
+    again = builder(paper(text_encoder_dir), tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(EmoSpeechFeatureExtractor, "mfcc_means", refuse)
+        patch.setattr(FeatureBuilder, "_encode_text", refuse)
+        second = FeatureTable(again.add_features(corpus, "another name")[0])
+    np.testing.assert_array_equal(first.columns["text_embeds"], second.columns["text_embeds"])
+    np.testing.assert_array_equal(first.columns["mfcc_means"], second.columns["mfcc_means"])
+    assert sorted(tmp_path.iterdir()) == files
+
+    # Other weights, another pooling, other words, other settings: other features.
+    other_weights = builder(paper(text_encoder_dir), tmp_path)
+    with torch.no_grad():
+        other_weights.model.emospeech.text_encoder.embeddings.word_embeddings.weight.add_(1)
+    changed = [
+        (other_weights, corpus),
+        (builder(paper(text_encoder_dir, text_pooling="cls"), tmp_path), corpus),
+        (builder(paper(text_encoder_dir, num_mfcc=13), tmp_path), corpus),
+        (builder(paper(text_encoder_dir), tmp_path), corpus.select(range(9))),
+    ]
+    for number, (build, rows) in enumerate(changed):
+        before = len(list(tmp_path.iterdir()))
+        build.add_features(rows, "train")
+        assert len(list(tmp_path.iterdir())) > before, number
+
+
+def test_a_changed_recording_is_noticed(tmp_path: Path) -> None:
+    folder = write_corpus(tmp_path / "corpus", speakers=1, per_emotion=1)
+    recipe, cache = ModelRecipe(fusion_dim=8, classifier_dim=8), tmp_path / "cache"
+    corpus = load_corpus(folder)["train"]
+    before = FeatureTable(builder(recipe, cache).add_features(corpus, "train")[0])
+    path = Path(corpus[0]["audio"]["path"])
+    soundfile.write(path, tone(0.4, 16_000, 700.0), 16_000)
+    after = FeatureTable(builder(recipe, cache).add_features(load_corpus(folder)["train"], "train")[0])
+    changed = np.abs(before.columns["mfcc_means"] - after.columns["mfcc_means"]).max(axis=1) > 0
+    assert changed.tolist() == [True] + [False] * 5
+
+
+def test_recordings_that_break_off_are_named(shared_corpus_dir: Path, tmp_path: Path) -> None:
+    """Their header is fine, so that only decoding them shows it."""
+    corpus = load_corpus(shared_corpus_dir)["train"].select(range(3))
+    rows = corpus.to_list()
+    broken = tmp_path / "nan.wav"
+    soundfile.write(broken, np.array([0.1, np.nan, 0.2]), 16_000, subtype="FLOAT")
+    rows[1]["audio"] = {"path": str(broken), "bytes": None}
+    dataset = Dataset.from_list(rows).cast(corpus.features)
+    recipe = ModelRecipe(fusion_dim=8, classifier_dim=8)
+    found, problems = builder(recipe, tmp_path / "cache").add_features(dataset, "train")
+    ((index, problem),) = problems
+    assert (index, problem.row, problem.id) == (1, 2, rows[1]["id"])
+    assert "nan.wav" in problem.what
+    assert "NaN" in problem.what
+    assert found["id"][:] == [rows[0]["id"], rows[2]["id"]]
+    assert len(FeatureTable(found)) == 2
+
+
+def test_version_is_part_of_the_key(shared_corpus_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = load_corpus(shared_corpus_dir)["train"].select(range(3))
+    recipe = ModelRecipe(fusion_dim=8, classifier_dim=8)
+    builder(recipe, tmp_path).add_features(corpus, "train")
+    monkeypatch.setattr(features, "FEATURE_VERSION", 999)
+    builder(recipe, tmp_path).add_features(corpus, "train")
+    assert len(list(tmp_path.iterdir())) == 2
