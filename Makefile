@@ -28,6 +28,8 @@ $(VENV)/installed-dev: $(PYTHON) pyproject.toml constraints.txt
 	@touch $@ $(VENV)/installed-demo
 
 demo: export HF_HUB_OFFLINE = 1
+demo: export HF_HOME = $(abspath $(DEMO)/huggingface)
+demo: export MPLCONFIGDIR = $(abspath $(DEMO)/matplotlib)
 demo: export PYTHONWARNINGS = ignore
 demo: $(VENV)/installed-demo
 	@rm -rf $(DEMO)
@@ -49,7 +51,7 @@ demo: $(VENV)/installed-demo
 	@echo "  $(PYTHON) train_accelerate.py --recipe task2 --text_encoder dccuchile/bert-base-spanish-wwm-cased text_revision=35695e6a39cb1254b606e9d72d89dd53fb1e384d --data YOUR_CORPUS --output_dir runs/beto"
 
 test: $(VENV)/installed-dev
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n auto
 
 quality: $(VENV)/installed-dev
 	$(PYTHON) -m ruff check $(SOURCES)

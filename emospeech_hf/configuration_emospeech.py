@@ -92,6 +92,7 @@ class EmoSpeechConfig(PreTrainedConfig):
 
     >>> EmoSpeechConfig(text_config=None).modalities  # hears, does not read
     ('speech',)
+
     ```
     """
 

@@ -55,6 +55,7 @@ class EmoSpeechFeatureExtractor(FeatureExtractionMixin):
     >>> second = {"array": np.sin(np.arange(16_000) / 10), "sampling_rate": 16_000}
     >>> extractor([second, second], return_tensors="pt")["mfcc_means"].shape
     torch.Size([2, 128])
+
     ```
     """
 

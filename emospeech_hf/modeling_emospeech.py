@@ -107,6 +107,7 @@ class EmoSpeechModel(EmoSpeechPreTrainedModel):
     >>> model = EmoSpeechModel(EmoSpeechConfig(text_config=None, num_mfcc=13, fusion_dim=8))
     >>> model(mfcc_means=torch.zeros(2, 13)).pooler_output.shape
     torch.Size([2, 8])
+
     ```
     """
 
@@ -321,6 +322,7 @@ class EmoSpeechForEmotionClassification(EmoSpeechPreTrainedModel):
     >>> output = model(mfcc_means=torch.zeros(2, 128), labels=torch.tensor([0, 5]))
     >>> output.logits.shape, output.loss.shape
     (torch.Size([2, 6]), torch.Size([]))
+
     ```
     """
 

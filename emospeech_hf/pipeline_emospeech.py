@@ -34,6 +34,7 @@ class AudioTextEmotionPipeline(Pipeline):
     >>> classify = pipeline("audio-text-emotion", model="user/model", trust_remote_code=True)  # doctest: +SKIP
     >>> classify({"audio": "llamada.wav", "text": "¡Qué alegría verte!"}, top_k=1)  # doctest: +SKIP
     [{'label': 'joy', 'score': 0.93}]
+
     ```
     """
 

@@ -33,6 +33,7 @@ class EmoSpeechProcessor(ProcessorMixin):
     >>> second = {"array": np.sin(np.arange(22_050) / 10), "sampling_rate": 22_050}
     >>> processor(audio=second, return_tensors="pt")["mfcc_means"].shape
     torch.Size([1, 13])
+
     ```
     """
 

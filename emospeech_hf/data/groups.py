@@ -25,6 +25,7 @@ def join_groups(keys: Sequence[Mapping[str, str]], ids: Sequence[str]) -> list[s
     >>> keys = [{"speaker": "ana", "video": "1"}, {"speaker": "ana", "video": "2"}, {"speaker": "eva", "video": "2"}]
     >>> join_groups(keys, ["a.wav", "b.wav", "c.wav"])
     ['ana', 'ana', 'ana']
+
     ```
     """
     if not any(any(row.values()) for row in keys):

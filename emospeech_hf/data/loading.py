@@ -59,6 +59,7 @@ def load_corpus(
     >>> corpus = load_corpus("path/to/folder")  # doctest: +SKIP
     >>> corpus["train"][0]["text"]  # doctest: +SKIP
     '¡Qué alegría verte!'
+
     ```
     """
     splits = _read(source, revision, "surrogateescape" if skip_bad_rows else "strict")

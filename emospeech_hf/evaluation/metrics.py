@@ -49,6 +49,7 @@ def compute_metrics(
     >>> scores = compute_metrics([0, 0, 1, 1], [0, 1, 1, 1], names=["anger", "joy"])
     >>> round(scores["macro_f1"], 4), scores["accuracy"]
     (0.7333, 0.75)
+
     ```
     """
     truth, guess = np.asarray(references), np.asarray(predictions)

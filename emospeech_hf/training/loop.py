@@ -160,7 +160,8 @@ class EmotionTrainer:
     ) -> float:
         model.train()
         self._keep_frozen_encoders_still()
-        total = torch.zeros(2, dtype=torch.float64)
+        # Summed on the device: asking for the value at every step would make a GPU wait.
+        total = torch.zeros(2, device=self.accelerator.device)
         for batch in loader:
             with self.accelerator.accumulate(model):
                 labels = batch.pop("labels")
@@ -172,9 +173,9 @@ class EmotionTrainer:
                 if self.accelerator.sync_gradients:
                     scheduler.step()
                 optimizer.zero_grad()
-            total += torch.tensor([loss.item() * len(labels), len(labels)], dtype=torch.float64)
+            total += torch.stack([loss.detach(), torch.ones_like(loss)]) * len(labels)
             bar.update()
-        gathered = self.accelerator.reduce(total.float().to(self.accelerator.device), reduction="sum")
+        gathered = self.accelerator.reduce(total, reduction="sum")
         return float(gathered[0] / gathered[1])
 
     def _validate(self, validation: FeatureTable) -> float:

@@ -182,6 +182,7 @@ def load_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Reci
     >>> recipe = load_recipe("task2", ["learning_rate=5e-4"])
     >>> recipe.training.epochs, recipe.training.learning_rate
     (150, 0.0005)
+
     ```
     """
     text, origin = _read(name_or_path)

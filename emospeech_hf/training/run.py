@@ -16,7 +16,7 @@ from typing import Any
 import datasets
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import InitProcessGroupKwargs, set_seed
+from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs, set_seed
 from datasets import DatasetDict
 
 from .. import __version__
@@ -98,8 +98,14 @@ def _train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
         gradient_accumulation_steps=recipe.training.gradient_accumulation_steps,
         log_with=recipe.training.trackers or None,
         project_dir=str(output_dir),
-        # The other processes wait while the first one computes features, which may take long.
-        kwargs_handlers=[InitProcessGroupKwargs(timeout=timedelta(hours=12))],
+        kwargs_handlers=[
+            # The other processes wait while the first one computes features, which may take long.
+            InitProcessGroupKwargs(timeout=timedelta(hours=12)),
+            # Speech encoders drop whole layers at random while they are trained.
+            DistributedDataParallelKwargs(
+                find_unused_parameters=bool(recipe.model.speech_encoder) and not recipe.model.freeze_speech_encoder
+            ),
+        ],
     )
     if not accelerator.is_main_process:
         datasets.disable_progress_bars()

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from datasets import Audio, ClassLabel, Dataset
+from datasets import Audio, ClassLabel, Dataset, DatasetDict
 
 from emospeech_hf import EMOTIONS
-from emospeech_hf.data import CorpusError, corpus_features, load_corpus
+from emospeech_hf.data import CorpusError, corpus_features, load_corpus, loading
 
 from ..conftest import write_corpus, write_csv
 
@@ -81,6 +81,22 @@ def test_parquet(corpus_dir: Path, tmp_path: Path) -> None:
     assert train.features == corpus_features()
     assert train["label"][:] == list(range(6))
     assert train[0]["audio"]["bytes"][:4] == b"RIFF"
+
+
+def test_hub_dataset(corpus_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the Hub would answer is put in its place; that the real one answers so is tested where there is one."""
+    asked = []
+
+    def answer(name: str, revision: str | None = None) -> DatasetDict:
+        asked.append((name, revision))
+        rows = {"id": ["1"], "text": ["hola"], "label": ["joy"], "speaker": ["ana"]}
+        return DatasetDict(train=Dataset.from_dict(rows), other=Dataset.from_dict(rows))
+
+    monkeypatch.setattr(loading, "load_dataset", answer)
+    corpus = load_corpus("user/corpus", ["text"], revision="v1")
+    assert asked == [("user/corpus", "v1")]
+    assert list(corpus) == ["train"]
+    assert corpus["train"][0]["group"] == "ana"
 
 
 def test_parquet_without_a_column(tmp_path: Path) -> None:
