@@ -42,7 +42,7 @@ demo: $(VENV)/installed-demo
 	@$(PYTHON) train_accelerate.py --recipe demo --data $(DEMO)/corpus --text_encoder $(DEMO)/text_encoder --output_dir $(DEMO)
 	@echo
 	@echo "3. A stranger: another process, another folder, nothing but transformers and the release."
-	@echo "   It hears $(DEMO)/example.wav: «$$(cat $(DEMO)/example.txt)»"
+	@echo "   It hears $(DEMO)/example.wav, spoken as joy: «$$(cat $(DEMO)/example.txt)»"
 	@cd / && "$(abspath $(PYTHON))" "$(abspath examples/score_utterance.py)" "$(abspath $(DEMO))/release" "$(abspath $(DEMO))/example.wav" "$$(cat "$(abspath $(DEMO))/example.txt")"
 	@echo
 	@echo "Look at $(DEMO)/confusion_matrix.png, listen to $(DEMO)/example.wav; the release is $(DEMO)/release."

@@ -24,7 +24,7 @@ from emospeech_hf.safe_writing import replaced_folder
 
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # so that the script's neighbours are found from anywhere
-from espeak_sentences import sentences
+from espeak_sentences import OPENINGS, sentences
 from espeak_speech import Delivery, SpeechSynthesizer
 
 
@@ -123,7 +123,7 @@ def write_corpus(output: Path, per_emotion: int, seed: int) -> dict[str, int]:
 
 def write_example(corpus: Path, path: Path) -> str:
     """
-    Copy a held-out utterance out as WAV, which every player plays.
+    Copy a held-out utterance out as WAV, which every player plays: the first of joy whose words are joyful, too.
 
     Args:
         corpus (`Path`): as written by [`write_corpus`].
@@ -133,7 +133,8 @@ def write_example(corpus: Path, path: Path) -> str:
         `str`: the transcript.
     """
     with (corpus / "test.csv").open(newline="", encoding="utf-8") as file:
-        row = next(row for row in csv.DictReader(file) if row["label"] == "joy")
+        joyful = (row for row in csv.DictReader(file) if row["label"] == "joy")
+        row = next(row for row in joyful if row["transcription"].startswith(OPENINGS["joy"]))
     samples, rate = soundfile.read(corpus / "audio" / row["id"], dtype="int16")
     soundfile.write(path, samples, rate)
     path.with_suffix(".txt").write_text(row["transcription"] + "\n", encoding="utf-8")
