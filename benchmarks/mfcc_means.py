@@ -72,7 +72,7 @@ def main() -> None:
     difference = max(float(np.abs(ours(waveform) - librosas(waveform)).max()) for waveform in waveforms)
     seconds = statistics.mean(len(waveform) for waveform in waveforms) / RATE
     print(f"{len(waveforms)} recordings of {seconds:.2f} s on average, {options.threads} thread(s)")
-    print(f"emospeech_hf {own:.2f} ms, librosa {version("librosa")} {peer:.2f} ms: {peer / own:.2f} times as fast")
+    print(f"emospeech_hf {own:.2f} ms, librosa {version('librosa')} {peer:.2f} ms: {peer / own:.2f} times as fast")
     print(f"largest difference of a mean: {difference:.1e}")
 
 

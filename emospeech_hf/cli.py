@@ -1,4 +1,4 @@
-"""The `emospeech` command: predict, evaluate, release."""
+"""The `emospeech` command: predict, evaluate, compare, audit, release."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from pathlib import Path
 EXAMPLES = """examples:
   emospeech predict --model runs/demo/release --audio call.wav --text "¡Qué alegría verte!"
   emospeech evaluate --model user/model --data corpus --split test --output runs/check
+  emospeech compare runs/check/predictions.csv runs/other/predictions.csv
+  emospeech audit --data corpus --output runs/audit --strict
   emospeech release --run runs/task2 --to releases/task2
 
 Training has a command of its own: python train_accelerate.py --help
@@ -54,6 +56,21 @@ def build_parser() -> argparse.ArgumentParser:
         "--skip-bad-rows", "--skip_bad_rows", action="store_true", help="score without rows that cannot be used"
     )
     evaluate.set_defaults(run=run_evaluate)
+
+    compare = commands.add_parser("compare", help="whether one model beats another on the same rows")
+    compare.add_argument("first", type=Path, metavar="FIRST", help="predictions.csv of `emospeech evaluate`")
+    compare.add_argument("second", type=Path, metavar="SECOND", help="that of the other model")
+    compare.add_argument("--json", action="store_true", help="print the comparison as JSON")
+    compare.set_defaults(run=run_compare)
+
+    audit = commands.add_parser("audit", help="look for leaks and imbalance in a corpus and its splits")
+    audit.add_argument(
+        "--data", required=True, metavar="DIR_OR_HUB_ID", help="corpus: a folder, or a dataset on the Hub"
+    )
+    audit.add_argument("--data_revision", metavar="REVISION", help="commit, branch or tag of the dataset on the Hub")
+    audit.add_argument("--output", type=Path, metavar="DIR", help="folder for audit.json and pictures")
+    audit.add_argument("--strict", action="store_true", help="end with status 1 where a split leaks")
+    audit.set_defaults(run=run_audit)
 
     release = commands.add_parser("release", help="write the release folder of a training run's best epoch")
     release.add_argument("--run", required=True, type=Path, metavar="OUT", dest="run_dir", help="folder of the run")
@@ -107,16 +124,39 @@ def run_evaluate(options: argparse.Namespace) -> None:
     )
 
 
+def run_compare(options: argparse.Namespace) -> None:
+    """`emospeech compare`."""
+    from .evaluation.tables import comparison_table
+    from .inference import compare_files
+
+    comparison = compare_files(options.first, options.second)
+    if options.json:
+        print(json.dumps(comparison, indent=2))
+    else:
+        print(comparison_table(comparison, str(options.first), str(options.second)))
+
+
+def run_audit(options: argparse.Namespace) -> None:
+    """`emospeech audit`."""
+    from .audit import audit_corpus, audit_report, write_audit
+
+    audit = audit_corpus(options.data, options.data_revision)
+    print(audit_report(audit))
+    if options.output is not None:
+        write_audit(audit, options.output)
+    if options.strict and audit["leaks"]:
+        sys.exit(1)
+
+
 def run_release(options: argparse.Namespace) -> None:
     """`emospeech release`."""
     from .hub import build_release
     from .training import load_run
+    from .training.run import PICTURES
 
     model, processor, metrics = load_run(options.run_dir)
-    picture = options.run_dir / "confusion_matrix.png"
-    folder = build_release(
-        model, processor, options.to, metrics, {picture.name: picture} if picture.is_file() else None
-    )
+    pictures = {name: options.run_dir / name for name in PICTURES if (options.run_dir / name).is_file()}
+    folder = build_release(model, processor, options.to, metrics, pictures)
     print(f'{folder} is ready: pipeline("audio-text-emotion", model="{folder}", trust_remote_code=True)')
 
 

@@ -7,13 +7,13 @@ import io
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 from tqdm.auto import tqdm
 from transformers import AutoConfig, pipeline
 
 from .configuration_emospeech import TASK, EmoSpeechConfig
 from .data import load_corpus
-from .evaluation import compute_metrics, metrics_table, plot_confusion_matrix
+from .evaluation import compare_predictions, compute_metrics, metrics_table, plot_confusion_matrix, plot_reliability
 from .pipeline_emospeech import AudioTextEmotionPipeline
 from .safe_writing import write_json, write_text
 
@@ -36,7 +36,7 @@ def load_pipeline(model: str | Path, revision: str | None = None) -> AudioTextEm
     config = AutoConfig.from_pretrained(str(model), revision=revision or "main")
     if not isinstance(config, EmoSpeechConfig):
         raise ValueError(f"{model} is a model of type {config.model_type!r}, not an EmoSpeech model.")
-    return pipeline(TASK, model=str(model), revision=revision or "main", device=0 if torch.cuda.is_available() else -1)
+    return pipeline(TASK, model=str(model), revision=revision or "main")
 
 
 def evaluate_model(
@@ -51,7 +51,7 @@ def evaluate_model(
 ) -> dict[str, Any]:
     """
     Score a model on one split of a corpus; print the table, and write `metrics.json`, `predictions.csv` (id, label,
-    prediction, the scores) and `confusion_matrix.png`.
+    prediction, the scores, group), `confusion_matrix.png` and `reliability.png`.
 
     Args:
         model (`str` or `Path`), revision (`str`, *optional*): see [`load_pipeline`].
@@ -95,15 +95,67 @@ def evaluate_model(
         [names.index(prediction) for prediction in predictions],
         names,
         None if None in groups else groups,
+        np.array([[row[name] for name in names] for row in scores]),
+        dataset["gender"][:],
     )
-    metrics.update(model=Path(model).name if Path(model).exists() else str(model), revision=revision, split=split)
-    _write_predictions(output / "predictions.csv", dataset["id"][:], references, predictions, scores, names)
+    metrics.update(
+        model=Path(model).name if Path(model).exists() else str(model), revision=revision, scored_split=split
+    )
+    _write_predictions(output / "predictions.csv", dataset["id"][:], references, predictions, scores, names, groups)
     picture = output / "confusion_matrix.png"
     title = f"{metrics['model']} on {split}"
     plot_confusion_matrix(metrics["confusion_matrix"], names, picture, title)
+    plot_reliability(metrics["calibration"], output / "reliability.png", title)
     write_json(output / "metrics.json", metrics)
     print(metrics_table(metrics, title))
     return metrics
+
+
+def compare_files(first: Path, second: Path) -> dict[str, Any]:
+    """
+    Compare two models by the `predictions.csv` that [`evaluate_model`] wrote for each.
+
+    Args:
+        first, second (`Path`): the files; of the same rows, in any order.
+
+    Returns:
+        `dict`: see [`~evaluation.compare_predictions`].
+
+    Raises:
+        ValueError: If a file lacks a column, or the files are of other rows or other labels.
+    """
+    tables = [_read_predictions(path) for path in (first, second)]
+    differing = tables[0].keys() ^ tables[1].keys()
+    if differing:
+        raise ValueError(
+            f"{first} and {second} are of other rows: {sorted(differing)[0]!r} stands in one of them only."
+        )
+    ids = sorted(tables[0])
+    for identifier in ids:
+        own, other = tables[0][identifier], tables[1][identifier]
+        if own["label"] != other["label"]:
+            raise ValueError(f"{identifier!r} is {own['label']!r} in {first} and {other['label']!r} in {second}.")
+    rows = [(tables[0][identifier], tables[1][identifier]) for identifier in ids]
+    names = sorted({row[key] for pair in rows for row in pair for key in ("label", "prediction")})
+    groups = [own["group"] for own, _ in rows]
+    return compare_predictions(
+        [names.index(own["label"]) for own, _ in rows],
+        [names.index(own["prediction"]) for own, _ in rows],
+        [names.index(other["prediction"]) for _, other in rows],
+        len(names),
+        groups if all(groups) else None,
+    )
+
+
+def _read_predictions(path: Path) -> dict[str, dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    missing = {"id", "label", "prediction"} - set(rows[0] if rows else ())
+    if missing:
+        raise ValueError(
+            f"{path}: there is no column {sorted(missing)[0]}, or no row; `emospeech evaluate` writes such files."
+        )
+    return {row["id"]: {**row, "group": row.get("group", "")} for row in rows}
 
 
 def _write_predictions(
@@ -113,10 +165,11 @@ def _write_predictions(
     predictions: list[str],
     scores: list[dict[str, float]],
     names: list[str],
+    groups: list[str | None],
 ) -> None:
     file = io.StringIO()
     writer = csv.writer(file)
-    writer.writerow(["id", "label", "prediction", *names])
-    for identifier, reference, prediction, row in zip(ids, references, predictions, scores):
-        writer.writerow([identifier, reference, prediction, *(f"{row[name]:.6f}" for name in names)])
+    writer.writerow(["id", "label", "prediction", *names, "group"])
+    for identifier, reference, prediction, row, group in zip(ids, references, predictions, scores, groups):
+        writer.writerow([identifier, reference, prediction, *(f"{row[name]:.6f}" for name in names), group or ""])
     write_text(path, file.getvalue())

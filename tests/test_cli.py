@@ -57,7 +57,7 @@ def test_evaluate(run_dir: Path, shared_corpus_dir: Path, tmp_path: Path, capsys
     assert metrics["n"] == 48
     with (tmp_path / "predictions.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["id", "label", "prediction", *EMOTIONS]
+    assert list(rows[0]) == ["id", "label", "prediction", *EMOTIONS, "group"]
     right = sum(row["label"] == row["prediction"] for row in rows)
     assert right / 48 == pytest.approx(metrics["accuracy"])
     for row in rows:
@@ -65,7 +65,38 @@ def test_evaluate(run_dir: Path, shared_corpus_dir: Path, tmp_path: Path, capsys
         assert sum(scores.values()) == pytest.approx(1, abs=1e-5)
         assert max(scores, key=lambda name: scores[name]) == row["prediction"]
     assert (tmp_path / "confusion_matrix.png").exists()
+    assert (tmp_path / "reliability.png").exists()
+    assert set(metrics["by_gender"]) == {"female", "male", "gap"}
+    assert 0 <= metrics["calibration"]["expected_calibration_error"] <= 1
     assert f"macro-F1 {metrics['macro_f1']:.3f}" in capsys.readouterr().out
+
+
+def test_compare(run_dir: Path, shared_corpus_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a", "b"):
+        main(
+            ["evaluate", "--model", str(run_dir / "release"), "--data", str(shared_corpus_dir), "--split", "train",
+             "--output", str(tmp_path / name)]
+        )  # fmt: skip
+    first, second = tmp_path / "a/predictions.csv", tmp_path / "b/predictions.csv"
+    with second.open(newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    for row in rows:
+        row[2] = row[1]  # the second is always right
+    write_csv(second, tuple(header), [tuple(row) for row in reversed(rows)])
+    capsys.readouterr()
+    main(["compare", str(first), str(second), "--json"])
+    comparison = json.loads(capsys.readouterr().out)
+    assert comparison["macro_f1"][1] == 1.0
+    assert comparison["n"] == 48
+    main(["compare", str(first), str(second)])
+    assert "McNemar" in capsys.readouterr().out
+    write_csv(second, tuple(header), [tuple(row) for row in rows[1:]])
+    assert "other rows" in failing(["compare", str(first), str(second)], capsys)
+    rows[0][1] = "joy" if rows[0][1] != "joy" else "fear"
+    write_csv(second, tuple(header), [tuple(row) for row in rows])
+    assert f"{rows[0][0]!r} is" in failing(["compare", str(first), str(second)], capsys)
+    write_csv(second, ("id", "label"), [("1", "joy")])
+    assert "no column prediction" in failing(["compare", str(first), str(second)], capsys)
 
 
 def test_release(run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

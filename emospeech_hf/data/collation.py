@@ -42,8 +42,7 @@ class EmotionCollator:
             batch.update({name: padded[name] for name in ("input_ids", "attention_mask")})
         if "audio" in first:
             recordings = [example["audio"] for example in examples]
-            inputs = self.processor.feature_extractor(recordings, return_tensors="pt")
-            batch.update({name: value for name, value in inputs.items() if name not in batch})
+            batch.update(self.processor.feature_extractor.speech_inputs(recordings))
         if first.get("label") is not None:
             batch["labels"] = torch.tensor([example["label"] for example in examples])
         return batch

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from tqdm.auto import tqdm
+from datasets.utils import tqdm
 
 from ..configuration_emospeech import EMOTIONS
 from ..safe_writing import replaced_folder

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import soundfile
-from tqdm.auto import tqdm
+from datasets.utils import tqdm
 
 from ..configuration_emospeech import EMOTIONS
 from .groups import join_groups
@@ -115,6 +115,7 @@ def _check_audio(rows: list[Row], skip: dict[int, Problem]) -> dict[int, Problem
     todo = [index for index in range(len(rows)) if index not in skip]
     with ThreadPoolExecutor() as pool:
         found = pool.map(lambda index: _check_recording(rows[index]), todo)
+        # The bar of `datasets`, so that the other processes of a run, which silence those, show none.
         bar = tqdm(found, total=len(todo), desc="Checking audio", unit="file", disable=len(todo) < PROGRESS_FROM_ROWS)
         return {index: problem for index, problem in zip(todo, bar) if problem is not None}
 

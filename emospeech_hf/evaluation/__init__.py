@@ -1,9 +1,22 @@
 """Scores, their intervals, and pictures and tables of them. Knows arrays and labels, not models."""
 
+from .calibration import calibration
+from .comparison import compare_predictions, scores_by_gender
 from .intervals import bootstrap_macro_f1
 from .metrics import compute_metrics
-from .plots import plot_confusion_matrix
-from .tables import metrics_table, score_bars
+from .plots import plot_confusion_matrix, plot_reliability
+from .tables import comparison_table, metrics_table, score_bars
 
 
-__all__ = ["bootstrap_macro_f1", "compute_metrics", "metrics_table", "plot_confusion_matrix", "score_bars"]
+__all__ = [
+    "bootstrap_macro_f1",
+    "calibration",
+    "compare_predictions",
+    "comparison_table",
+    "compute_metrics",
+    "metrics_table",
+    "plot_confusion_matrix",
+    "plot_reliability",
+    "score_bars",
+    "scores_by_gender",
+]

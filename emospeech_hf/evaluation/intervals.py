@@ -31,16 +31,68 @@ def bootstrap_macro_f1(
     Returns:
         `list[float]`: lower and upper end.
     """
-    units = np.arange(len(references)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    units = resampling_units(len(references), groups)
+    scores = resampled_macro_f1(references, predictions, num_classes, units, draw_units(units, seed))
+    return quantile_interval(scores, confidence)
+
+
+def resampling_units(rows: int, groups: Sequence[str] | None) -> np.ndarray:
+    """
+    Args:
+        rows (`int`): how many rows there are.
+        groups (`Sequence[str]`, *optional*): speaker or video of each row.
+
+    Returns:
+        `np.ndarray` of shape `(rows,)`: number of the unit that each row is drawn with, its group or itself.
+    """
+    return np.arange(rows) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+
+
+def draw_units(units: np.ndarray, seed: int) -> np.ndarray:
+    """
+    Args:
+        units (`np.ndarray` of shape `(rows,)`): from [`resampling_units`].
+        seed (`int`): of the resampling.
+
+    Returns:
+        `np.ndarray` of shape `(1000, units)`: how often each resample holds each unit.
+    """
     count = int(units.max()) + 1
-    cells = np.zeros((count, num_classes * num_classes))
+    return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=RESAMPLES)
+
+
+def resampled_macro_f1(
+    references: np.ndarray, predictions: np.ndarray, num_classes: int, units: np.ndarray, draws: np.ndarray
+) -> np.ndarray:
+    """
+    Args:
+        references, predictions (`np.ndarray` of shape `(rows,)`): class numbers.
+        num_classes (`int`): how many classes there are.
+        units (`np.ndarray` of shape `(rows,)`): from [`resampling_units`].
+        draws (`np.ndarray` of shape `(resamples, units)`): from [`draw_units`].
+
+    Returns:
+        `np.ndarray` of shape `(resamples,)`: macro-F1 of each resample, over the classes that stand in it.
+    """
+    cells = np.zeros((draws.shape[1], num_classes * num_classes))
     np.add.at(cells, (units, references * num_classes + predictions), 1)
-    draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=RESAMPLES)
     matrices = (draws @ cells).reshape(-1, num_classes, num_classes)
     hits = np.diagonal(matrices, axis1=1, axis2=2)
     mass = matrices.sum(axis=1) + matrices.sum(axis=2)
     present = mass > 0
     f1 = np.divide(2 * hits, mass, out=np.zeros_like(hits), where=present)
-    scores = f1.sum(axis=1) / present.sum(axis=1)
+    # A resample may hold none of the rows at hand (those of one gender, say): no score, rather than a wrong one.
+    return np.divide(f1.sum(axis=1), present.sum(axis=1), out=np.full(len(f1), np.nan), where=present.any(axis=1))
+
+
+def quantile_interval(values: np.ndarray, confidence: float = 0.95) -> list[float]:
+    """
+    Args:
+        values (`np.ndarray`): a score of each resample; NaN where it has none.
+        confidence (`float`, *optional*, defaults to 0.95): share of resamples inside the interval.
+
+    Returns:
+        `list[float]`: lower and upper end.
+    """
     tail = (1 - confidence) / 2
-    return [float(end) for end in np.quantile(scores, [tail, 1 - tail])]
+    return [float(end) for end in np.nanquantile(values, [tail, 1 - tail])]

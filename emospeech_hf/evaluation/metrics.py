@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
+from .calibration import calibration
+from .comparison import scores_by_gender
 from .intervals import bootstrap_macro_f1
 
 
@@ -19,6 +21,8 @@ def compute_metrics(
     predictions: Sequence[int],
     names: Sequence[str],
     groups: Sequence[str] | None = None,
+    scores: np.ndarray | None = None,
+    genders: Sequence[str | None] | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
     """
@@ -31,12 +35,16 @@ def compute_metrics(
         references, predictions (`Sequence[int]`): class numbers, one for each row.
         names (`Sequence[str]`): the classes' names, in the order of their numbers.
         groups (`Sequence[str]`, *optional*): speaker or video of each row; the interval is then over groups.
+        scores (`np.ndarray` of shape `(rows, classes)`, *optional*): probabilities, for the calibration.
+        genders (`Sequence[str | None]`, *optional*): of each row's speaker, as far as known.
         seed (`int`, *optional*, defaults to 0): of the bootstrap.
 
     Returns:
         `dict`: `macro_f1`, `macro_f1_interval` (95 % bootstrap), `weighted_f1`, `accuracy`, `macro_precision`,
-        `macro_recall`, `per_class` (name to precision, recall, f1, support), `confusion_matrix` (rows are references),
-        `labels`, `n`, and `notes`, sentences on what makes the scores doubtful.
+        `macro_recall`, `unweighted_average_recall` (over the classes of the references), `per_class` (name to
+        precision, recall, f1, support), `confusion_matrix` (rows are references), `labels`, `n`, and `notes`, sentences
+        on what makes the scores doubtful; where asked for, `calibration` (see [`~evaluation.calibration`]) and
+        `by_gender` (see [`~evaluation.scores_by_gender`]).
 
     Raises:
         ValueError: If there are no rows, the lengths differ, or a number names no class.
@@ -65,13 +73,14 @@ def compute_metrics(
     numbers = list(range(len(names)))
     precision, recall, f1, support = precision_recall_fscore_support(truth, guess, labels=numbers, zero_division=0.0)
     present = np.isin(numbers, np.concatenate([truth, guess]))
-    return {
+    metrics = {
         "macro_f1": float(f1[present].mean()),
         "macro_f1_interval": bootstrap_macro_f1(truth, guess, len(names), groups, seed),
         "weighted_f1": float(np.average(f1, weights=support)),
         "accuracy": float(accuracy_score(truth, guess)),
         "macro_precision": float(precision[present].mean()),
         "macro_recall": float(recall[present].mean()),
+        "unweighted_average_recall": float(recall[support > 0].mean()),
         "per_class": {
             name: {
                 "precision": float(precision[number]),
@@ -86,6 +95,14 @@ def compute_metrics(
         "n": len(truth),
         "notes": _notes(names, support, groups),
     }
+    if scores is not None:
+        metrics["calibration"] = calibration(references, scores)
+    by_gender = (
+        scores_by_gender(references, predictions, genders, len(names), groups, seed) if genders is not None else None
+    )
+    if by_gender is not None:
+        metrics["by_gender"] = by_gender
+    return metrics
 
 
 def _notes(names: Sequence[str], support: np.ndarray, groups: Sequence[str] | None) -> list[str]:

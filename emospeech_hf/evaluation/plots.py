@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -45,5 +46,101 @@ def plot_confusion_matrix(matrix: Sequence[Sequence[int]], labels: Sequence[str]
                 color="black" if shares[row, column] > 0.5 else "white",
             )
     figure.colorbar(image, label="share of the true class")
+    _save(figure, path)
+
+
+def plot_reliability(calibration: Mapping[str, Any], path: Path, title: str = "") -> None:
+    """
+    Draw a reliability diagram: how often each height of score was right, and how many rows had it.
+
+    Args:
+        calibration (`Mapping`): as [`~evaluation.calibration`] gives it.
+        path (`Path`): the PNG file.
+        title (`str`, *optional*): what it shows.
+    """
+    bins = calibration["bins"]
+    centres = [(entry["low"] + entry["high"]) / 2 for entry in bins]
+    widths = [entry["high"] - entry["low"] for entry in bins]
+    figure = Figure(figsize=(5.6, 6.0), layout="constrained")
+    FigureCanvasAgg(figure)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    upper.plot([0, 1], [0, 1], linestyle="--", color="black", linewidth=1, label="as it should be")
+    upper.bar(centres, [entry["accuracy"] for entry in bins], widths, color="#0072B2", edgecolor="white", label="right")
+    upper.plot(
+        [entry["confidence"] for entry in bins],
+        [entry["accuracy"] for entry in bins],
+        "o",
+        color="#D55E00",
+        label="mean score of the bin",
+    )
+    upper.set_ylim(0, 1)
+    upper.set_ylabel("share of rows that are right")
+    upper.set_title(f"{title}\nexpected calibration error {calibration['expected_calibration_error']:.3f}".strip())
+    upper.legend(loc="upper left", frameon=False)
+    lower.bar(centres, [entry["n"] for entry in bins], widths, color="#999999", edgecolor="white")
+    lower.set_xlim(0, 1)
+    lower.set_ylabel("rows")
+    lower.set_xlabel("score of the predicted emotion")
+    _save(figure, path)
+
+
+# Okabe and Ito's colours, which the colour-blind tell apart.
+COLOURS = ("#0072B2", "#E69F00", "#009E73")
+
+
+def plot_bars(
+    categories: Sequence[str], series: Mapping[str, Sequence[float]], path: Path, axis: str, title: str = ""
+) -> None:
+    """
+    Draw groups of bars side by side.
+
+    Args:
+        categories (`Sequence[str]`): what stands along the axis.
+        series (`Mapping[str, Sequence[float]]`): name, for the legend, to a height for each category.
+        path (`Path`): the PNG file.
+        axis (`str`): what the heights are.
+        title (`str`, *optional*): what it shows.
+    """
+    figure, axes = _figure(title)
+    width = 0.8 / max(1, len(series))
+    for number, (name, heights) in enumerate(series.items()):
+        positions = np.arange(len(categories)) + (number - (len(series) - 1) / 2) * width
+        axes.bar(positions, heights, width * 0.95, label=name, color=COLOURS[number % len(COLOURS)])
+    axes.set_xticks(range(len(categories)), categories)
+    axes.set_ylabel(axis)
+    axes.legend(frameon=False)
+    _save(figure, path)
+
+
+def plot_histogram(histograms: Mapping[str, Mapping[str, Any]], path: Path, axis: str, title: str = "") -> None:
+    """
+    Draw histograms over one another, each as shares of its own rows.
+
+    Args:
+        histograms (`Mapping[str, Mapping]`): name, for the legend, to `counts` and `edges`.
+        path (`Path`): the PNG file.
+        axis (`str`): what is counted.
+        title (`str`, *optional*): what it shows.
+    """
+    figure, axes = _figure(title)
+    for number, (name, histogram) in enumerate(histograms.items()):
+        counts = np.asarray(histogram["counts"]) / max(1, sum(histogram["counts"]))
+        axes.stairs(counts, histogram["edges"], label=name, color=COLOURS[number % len(COLOURS)], linewidth=2)
+    axes.set_xlabel(axis)
+    axes.set_ylabel("share of rows")
+    axes.legend(frameon=False)
+    _save(figure, path)
+
+
+def _figure(title: str) -> tuple[Figure, Any]:
+    figure = Figure(figsize=(7.0, 4.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.set_title(title)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _save(figure: Figure, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)

@@ -29,9 +29,44 @@ def metrics_table(metrics: dict[str, Any], title: str) -> str:
         f"{metrics['macro_f1']:>10.3f}{metrics['n']:>8}",
         f"macro-F1 {metrics['macro_f1']:.3f} (95 % interval {low:.3f} to {high:.3f}), "
         f"weighted F1 {metrics['weighted_f1']:.3f}, accuracy {metrics['accuracy']:.3f}",
+        *_further(metrics),
         *(f"Note: {note}" for note in metrics["notes"]),
     ]
     return "\n".join(lines)
+
+
+def _further(metrics: dict[str, Any]) -> list[str]:
+    lines = []
+    if "calibration" in metrics:
+        lines.append(f"expected calibration error {metrics['calibration']['expected_calibration_error']:.3f}")
+    for name, scores in metrics.get("by_gender", {}).items():
+        low, high = scores["interval"]
+        what = f"gap {scores['best']} - {scores['worst']}" if name == "gap" else f"{name} ({scores['n']} rows)"
+        lines.append(f"macro-F1, {what}: {scores['macro_f1']:.3f} ({low:.3f} to {high:.3f})")
+    return lines
+
+
+def comparison_table(comparison: dict[str, Any], first: str, second: str) -> str:
+    """
+    Args:
+        comparison (`dict`): as [`~evaluation.compare_predictions`] gives it.
+        first, second (`str`): names of the two.
+
+    Returns:
+        `str`: who is better, by how much, and how sure that is.
+    """
+    low, high = comparison["interval"]
+    return "\n".join(
+        [
+            f"{comparison['n']} rows",
+            f"{first}: macro-F1 {comparison['macro_f1'][0]:.3f}",
+            f"{second}: macro-F1 {comparison['macro_f1'][1]:.3f}",
+            f"difference {comparison['difference']:+.3f} (95 % interval {low:+.3f} to {high:+.3f}, paired bootstrap); "
+            f"the second is better in {comparison['share_better']:.1%} of resamples",
+            f"right only by the first {comparison['only_first_right']}, only by the second "
+            f"{comparison['only_second_right']}; McNemar p = {comparison['mcnemar_p']:.3g}",
+        ]
+    )
 
 
 def score_bars(answer: list[dict[str, Any]]) -> str:

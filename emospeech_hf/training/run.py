@@ -18,11 +18,12 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs, set_seed
 from datasets import DatasetDict
+from scipy.special import softmax
 
 from .. import __version__
 from ..data import CorpusError, EmotionCollator, load_corpus, split_corpus, write_rejected
 from ..data.splits import SplitReport
-from ..evaluation import compute_metrics, metrics_table, plot_confusion_matrix
+from ..evaluation import compute_metrics, metrics_table, plot_confusion_matrix, plot_reliability
 from ..hub import build_release
 from ..modeling_emospeech import EmoSpeechForEmotionClassification
 from ..processing_emospeech import EmoSpeechProcessor
@@ -37,6 +38,7 @@ from .recipe import Recipe, recipe_from_dict
 logger = logging.getLogger(__name__)
 
 RUN_FILE = "run.json"
+PICTURES = ("confusion_matrix.png", "reliability.png")
 
 
 @dataclass(kw_only=True)
@@ -110,8 +112,8 @@ def _train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
     if not accelerator.is_main_process:
         datasets.disable_progress_bars()
         logging.getLogger("emospeech_hf").setLevel(logging.ERROR)
-    prepare_output_dir(output_dir, recipe, options, accelerator.is_main_process)
-    accelerator.wait_for_everyone()
+    description = {"recipe": recipe.as_dict(), "data": options.data, "data_revision": options.data_revision}
+    check_output_dir(output_dir, description, options)
 
     set_seed(recipe.training.seed)
     processor = build_processor(recipe.model)
@@ -119,6 +121,12 @@ def _train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
     limit_text_length(processor, model)
     with accelerator.main_process_first():
         tables, corpus, split_report = prepare_data(recipe, options, model, processor, accelerator)
+    if accelerator.is_main_process:
+        # Only now, when the new run has all it needs, does an older one go.
+        if not options.resume:
+            remove_run(output_dir)
+        write_json(output_dir / RUN_FILE, description)
+    accelerator.wait_for_everyone()
     if recipe.training.trackers:
         accelerator.init_trackers("logs", config=_flat(recipe.as_dict()))
 
@@ -132,7 +140,17 @@ def _train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
     for split, values in logits.items():
         groups = corpus[split]["group"][:] if split_report.groups else None
         names = [model.config.id2label[index] for index in range(model.num_labels)]
-        metrics[split] = compute_metrics(tables[split].columns["label"], values.argmax(axis=1), names, groups)
+        metrics[split] = compute_metrics(
+            tables[split].columns["label"],
+            values.argmax(axis=1),
+            names,
+            groups,
+            softmax(values / model.config.temperature, axis=1),
+            corpus[split]["gender"][:],
+        )
+    # The top level repeats the scores to be looked at first, under the names that `emospeech evaluate` uses.
+    metrics["scored_split"] = "test" if "test" in metrics else "validation"
+    metrics = {**metrics[metrics["scored_split"]], **metrics}
     metrics["minutes"] = round((time.perf_counter() - started) / 60, 2)
     if accelerator.is_main_process:
         write_results(output_dir, metrics, accelerator.unwrap_model(model).cpu(), processor)
@@ -141,40 +159,34 @@ def _train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
     return metrics
 
 
-def prepare_output_dir(output_dir: Path, recipe: Recipe, options: RunOptions, is_main_process: bool) -> None:
+def check_output_dir(output_dir: Path, description: dict[str, Any], options: RunOptions) -> None:
     """
-    Refuse to write over another run, and note down what this one is.
+    Refuse to write over another run, or to go on with a run of something else.
 
     Args:
         output_dir (`Path`): the run's folder.
-        recipe ([`Recipe`]): the experiment.
+        description (`dict`): what the run is: recipe and data.
         options ([`RunOptions`]): whether to resume or to overwrite.
-        is_main_process (`bool`): only the main process writes.
 
     Raises:
         FileExistsError: If the folder holds a run, and neither `resume` nor `overwrite` is set.
-        ValueError: If the run to resume has another recipe.
+        ValueError: If the run to resume has another recipe or other data.
     """
     run_file = output_dir / RUN_FILE
-    if run_file.is_file() and is_main_process:
-        earlier = json.loads(run_file.read_text(encoding="utf-8"))["recipe"]
-        if options.resume and earlier != json.loads(json.dumps(recipe.as_dict())):
-            different = sorted(
-                name for name, value in _flat(recipe.as_dict()).items() if _flat(earlier).get(name) != value
-            )
-            raise ValueError(
-                f"{output_dir} holds a run of another recipe; it differs in {', '.join(different)}. Resume it with the "
-                "same settings, or give another --output_dir."
-            )
-        if not options.resume and not options.overwrite:
-            raise FileExistsError(
-                f"{output_dir} holds a run. Go on with it (--resume), replace it (--overwrite), or give another "
-                "--output_dir."
-            )
-    if is_main_process:
-        if not options.resume:
-            remove_run(output_dir)
-        write_json(run_file, {"recipe": recipe.as_dict(), "data": options.data, "data_revision": options.data_revision})
+    if not run_file.is_file():
+        return
+    earlier, own = _flat(json.loads(run_file.read_text(encoding="utf-8"))), _flat(description)
+    different = sorted(name for name in earlier.keys() | own.keys() if earlier.get(name) != own.get(name))
+    if options.resume and different:
+        raise ValueError(
+            f"{output_dir} holds another run; it differs in {', '.join(different)}. Resume it with the same settings, "
+            "or give another --output_dir."
+        )
+    if not options.resume and not options.overwrite:
+        raise FileExistsError(
+            f"{output_dir} holds a run. Go on with it (--resume), replace it (--overwrite), or give another "
+            "--output_dir."
+        )
 
 
 def remove_run(output_dir: Path) -> None:
@@ -186,7 +198,7 @@ def remove_run(output_dir: Path) -> None:
     """
     for name in ("checkpoints", "release", "logs"):
         shutil.rmtree(output_dir / name, ignore_errors=True)
-    for name in ("metrics.json", "confusion_matrix.png", "rejected.csv", "rejected_audio.csv"):
+    for name in ("metrics.json", *PICTURES):
         (output_dir / name).unlink(missing_ok=True)
 
 
@@ -212,6 +224,10 @@ def prepare_data(
         CorpusError: If rows cannot be used, and they are not to be skipped.
     """
     rejected = options.output_dir / "rejected.csv"
+    rejected_audio = options.output_dir / "rejected_audio.csv"
+    if accelerator.is_main_process:
+        for stale in (rejected, rejected_audio):
+            stale.unlink(missing_ok=True)
     corpus = load_corpus(
         options.data,
         model.config.modalities,
@@ -237,7 +253,7 @@ def prepare_data(
     if problems:
         logger.warning("Leaving out %d recordings that cannot be decoded.", len(problems))
         if accelerator.is_main_process:
-            write_rejected(problems, rejected.with_name("rejected_audio.csv"))
+            write_rejected(problems, rejected_audio)
     data = recipe.data
     splits, report = split_corpus(corpus, data.split, data.validation_fraction, data.test_fraction, data.split_seed)
     for split, part in splits.items():
@@ -299,12 +315,14 @@ def write_results(
         metrics (`dict`): of the run; scores of the test split where there is one, else of validation, are shown.
         model ([`EmoSpeechForEmotionClassification`]), processor ([`EmoSpeechProcessor`]): to release.
     """
-    shown = "test" if "test" in metrics else "validation"
+    shown = metrics["scored_split"]
     title = f"Held-out {shown}, recipe {metrics['recipe']['name']}"
-    picture = output_dir / "confusion_matrix.png"
+    picture, reliability = (output_dir / name for name in PICTURES)
     plot_confusion_matrix(metrics[shown]["confusion_matrix"], metrics[shown]["labels"], picture, title)
+    plot_reliability(metrics[shown]["calibration"], reliability, title)
     write_json(output_dir / "metrics.json", metrics)
-    build_release(model, processor, output_dir / "release", metrics, {picture.name: picture})
+    pictures = {path.name: path for path in (picture, reliability)}
+    build_release(model, processor, output_dir / "release", metrics, pictures)
     print(metrics_table(metrics[shown], title))
 
 

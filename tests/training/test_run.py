@@ -71,6 +71,8 @@ def test_what_a_run_leaves(finished: Path) -> None:
     assert metrics["history"][metrics["best_epoch"] - 1]["macro_f1"] == best
     assert metrics["validation"]["macro_f1"] == pytest.approx(best)
     assert metrics["test"]["n"] == 12
+    assert metrics["scored_split"] == "test"
+    assert {name: metrics[name] for name in metrics["test"]} == metrics["test"]
     assert metrics["parameters"]["trained"] < metrics["parameters"]["all"]
     assert (finished / "confusion_matrix.png").stat().st_size > 10_000
     assert list((finished / "logs").glob("events*"))
@@ -277,6 +279,7 @@ def test_bad_rows_stop_the_run_before_training(shared_corpus_dir: Path, text_enc
     assert "'furia' is unknown" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "run/checkpoints").exists()
+    assert not (tmp_path / "run/run.json").exists()
     metrics = run(data, tmp_path / "run2", text_encoder_dir, skip_bad_rows=True)
     assert sum(metrics["split"]["rows"].values()) == 47
     assert "furia" in (tmp_path / "run2/rejected.csv").read_text(encoding="utf-8")

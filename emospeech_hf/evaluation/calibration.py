@@ -1,0 +1,69 @@
+"""Whether a score of 0.8 is right eight times in ten."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+BINS = 15
+
+
+def calibration(
+    references: Sequence[int], scores: Sequence[Sequence[float]] | np.ndarray, bins: int = BINS
+) -> dict[str, Any]:
+    """
+    Expected calibration error of the most probable class, and the bins it is made of (a reliability diagram's data).
+
+    Args:
+        references (`Sequence[int]`): class numbers, one for each row.
+        scores (`np.ndarray` of shape `(rows, classes)`): probabilities.
+        bins (`int`, *optional*, defaults to 15): bins of equal width of the highest probability.
+
+    Returns:
+        `dict`: `expected_calibration_error`, the mean over rows of a bin's |accuracy - confidence|; and `bins`, for
+        each that holds rows its `low` and `high` end, `confidence`, `accuracy` and `n`.
+
+    Raises:
+        ValueError: If the shapes do not fit, or the scores are no probabilities.
+
+    Example:
+
+    ```python
+    >>> from emospeech_hf.evaluation import calibration
+
+    >>> round(calibration([0, 1], [[0.9, 0.1], [0.7, 0.3]])["expected_calibration_error"], 3)
+    0.4
+
+    ```
+    """
+    truth, probabilities = np.asarray(references), np.asarray(scores, dtype=float)
+    if probabilities.ndim != 2 or len(probabilities) != len(truth):
+        raise ValueError(
+            f"{len(truth)} references need as many rows of scores; they have the shape {probabilities.shape}."
+        )
+    if len(truth) == 0:
+        raise ValueError("There are no rows to score.")
+    if (probabilities < 0).any() or not np.allclose(probabilities.sum(axis=1), 1, atol=1e-3):
+        raise ValueError("The scores are no probabilities: each row must be at least 0 and sum to 1.")
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == truth
+    edges = np.linspace(0, 1, bins + 1)
+    numbers = np.clip(np.digitize(confidence, edges[1:-1], right=True), 0, bins - 1)
+    entries = []
+    for number in range(bins):
+        inside = numbers == number
+        if inside.any():
+            entries.append(
+                {
+                    "low": float(edges[number]),
+                    "high": float(edges[number + 1]),
+                    "confidence": float(confidence[inside].mean()),
+                    "accuracy": float(right[inside].mean()),
+                    "n": int(inside.sum()),
+                }
+            )
+    error = sum(entry["n"] * abs(entry["accuracy"] - entry["confidence"]) for entry in entries) / len(truth)
+    return {"expected_calibration_error": float(error), "bins": entries}
