@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +46,14 @@ def audit_corpus(source: str | Path, revision: str | None = None) -> dict[str, A
     corpus = load_corpus(source, modalities=())
     audit: dict[str, Any] = {"source": str(source), "splits": {}}
     durations, digests = _audio_of(corpus)
+    lengths: dict[str, Mapping[str, Sequence[float]]] = {
+        "words": {name: [len(text.split()) for text in split["text"]] for name, split in corpus.items()},
+        "seconds": durations,
+    }
     for name, split in corpus.items():
-        audit["splits"][name] = _describe(split, durations[name])
+        audit["splits"][name] = _describe(split)
+        for unit, values in lengths.items():
+            audit["splits"][name][unit] = _lengths(values[name], _edges(values))
     audit["shared_groups"] = _shared_groups(corpus)
     rows = [(name, row["id"], row["text"]) for name, split in corpus.items() for row in split.remove_columns("audio")]
     audit["same_transcripts"] = _pairs([_normalised(text) for _, _, text in rows], rows)
@@ -115,7 +121,7 @@ def write_audit(audit: dict[str, Any], output: Path) -> None:
             plot_histogram(histograms, output / f"{unit}.png", unit, f"Length in {unit}")
 
 
-def _describe(split: Any, seconds: list[float]) -> dict[str, Any]:
+def _describe(split: Any) -> dict[str, Any]:
     names = split.features["label"].int2str
     labels = [None if label is None else names(label) for label in split["label"]]
     groups = split["group"][:]
@@ -128,16 +134,23 @@ def _describe(split: Any, seconds: list[float]) -> dict[str, Any]:
         "groups": len({group for group in groups if group is not None}),
         "labels": {label: count for label, count in Counter(labels).items() if label is not None},
         "genders": {gender: count for gender, count in Counter(split["gender"]).items() if gender},
-        "words": _lengths([len(text.split()) for text in split["text"]]),
-        "seconds": _lengths(seconds),
         "speakers_per_label": {label: len(members) for label, members in sorted(by_label.items())},
     }
 
 
-def _lengths(values: Sequence[float]) -> dict[str, Any] | None:
+def _edges(values: Mapping[str, Sequence[float]]) -> np.ndarray:
+    """The same bins for every split, up to where all but a few outliers lie."""
+    together = [value for members in values.values() for value in members]
+    width = (np.quantile(together, 0.995) if together else 1) / 30
+    if all(isinstance(value, int) for value in together):
+        width = np.ceil(width)  # else some bins would hold more whole numbers than others
+    return np.arange(31) * width
+
+
+def _lengths(values: Sequence[float], edges: np.ndarray) -> dict[str, Any] | None:
     if not values:
         return None
-    counts, edges = np.histogram(values, bins=30)
+    counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), bins=edges)
     return {
         "min": float(np.min(values)),
         "median": float(np.median(values)),

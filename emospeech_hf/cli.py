@@ -9,6 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from transformers.utils import logging as transformers_logging
+
 
 EXAMPLES = """examples:
   emospeech predict --model runs/demo/release --audio call.wav --text "¡Qué alegría verte!"
@@ -90,6 +92,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     options = build_parser().parse_args(arguments)
     logging.basicConfig(format="%(message)s")
+    # Weights that load in a moment need no bar; it would hide the answer.
+    transformers_logging.disable_progress_bar()
     try:
         options.run(options)
     except (ValueError, OSError) as error:

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from transformers.utils import logging as transformers_logging
+
 from ..data import CorpusError
 from .recipe import load_recipe, recipe_names
 from .run import RunOptions, train
@@ -79,6 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_intermixed_args(arguments)
     logging.basicConfig(format="%(message)s")
     logging.getLogger("emospeech_hf").setLevel(logging.INFO)
+    transformers_logging.disable_progress_bar()
     settings = list(options.settings)
     for name in ("text_encoder", "speech_encoder"):
         encoder = getattr(options, name)

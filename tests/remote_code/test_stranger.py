@@ -63,10 +63,16 @@ print(json.dumps({"logits": logits.tolist(), "answer": answers[0]}))
 INSTALLED = """
 import json, sys
 import emospeech_hf
-from transformers import AutoModel, AutoModelForAudioClassification, AutoProcessor, AutoConfig, pipeline
+from transformers import (
+    AutoConfig, AutoFeatureExtractor, AutoModel, AutoModelForAudioClassification, AutoModelForSequenceClassification,
+    AutoProcessor, pipeline,
+)
 folder = sys.argv[1]
 for trust in ({}, {"trust_remote_code": True}):
-    for load in (AutoConfig, AutoProcessor, AutoModel, AutoModelForAudioClassification):
+    for load in (
+        AutoConfig, AutoFeatureExtractor, AutoModel, AutoModelForAudioClassification,
+        AutoModelForSequenceClassification, AutoProcessor,
+    ):
         assert type(load.from_pretrained(folder, **trust)).__module__.startswith("emospeech_hf"), load
     for classify in (pipeline("audio-text-emotion", model=folder, **trust), pipeline(model=folder, **trust)):
         assert type(classify.model).__module__.startswith("emospeech_hf")

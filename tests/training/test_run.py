@@ -252,6 +252,23 @@ def test_speech_encoder(
     assert len(classify({"audio": str(audio), "text": "hola"})) == 6
 
 
+def test_the_contests_own_columns(shared_corpus_dir: Path, text_encoder_dir: Path, tmp_path: Path) -> None:
+    """`id,label,transcription` and nothing else: no speakers are told, which the report says."""
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "audio").symlink_to(shared_corpus_dir / "audio")
+    with (shared_corpus_dir / "train.csv").open(encoding="utf-8") as file:
+        rows = [(row["filename"], row["label"], row["transcription"]) for row in csv.DictReader(file)]
+    write_csv(data / "train.csv", ("id", "label", "transcription"), rows)
+    metrics = run(data, tmp_path / "run", text_encoder_dir)
+    assert metrics["split"]["method"] == "random"
+    assert metrics["split"]["groups"] == {}
+    assert any("tells no speakers" in note for note in metrics["notes"])
+    assert "by_gender" not in metrics
+    card = (tmp_path / "run/release/README.md").read_text(encoding="utf-8")
+    assert "whether one stands on both sides of the split is not known" in card
+
+
 def test_early_stopping(shared_corpus_dir: Path, tmp_path: Path) -> None:
     settings = ["training.epochs=500", "early_stopping=2", "learning_rate=1e-9"]
     metrics = run(shared_corpus_dir, tmp_path / "run", None, settings)
