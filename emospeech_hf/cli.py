@@ -1,4 +1,4 @@
-"""The `emospeech` command: predict, evaluate, compare, audit, release."""
+"""The `emospeech` command: predict, evaluate, compare, audit, reproduce, release."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ EXAMPLES = """examples:
   emospeech evaluate --model user/model --data corpus --split test --output runs/check
   emospeech compare runs/check/predictions.csv runs/other/predictions.csv
   emospeech audit --data corpus --output runs/audit --strict
+  emospeech reproduce --data corpus --output runs/paper --seeds 42 43 44
   emospeech release --run runs/task2 --to releases/task2
 
 Training has a command of its own: python train_accelerate.py --help
@@ -73,6 +74,21 @@ def build_parser() -> argparse.ArgumentParser:
     audit.add_argument("--output", type=Path, metavar="DIR", help="folder for audit.json and pictures")
     audit.add_argument("--strict", action="store_true", help="end with status 1 where a split leaks")
     audit.set_defaults(run=run_audit)
+
+    reproduce = commands.add_parser("reproduce", help="run the paper's experiments, beside its figures")
+    reproduce.add_argument(
+        "--data", required=True, metavar="DIR_OR_HUB_ID", help="corpus: a folder, or a dataset on the Hub"
+    )
+    reproduce.add_argument(
+        "--output", required=True, type=Path, metavar="DIR", help="folder for results.md and all runs"
+    )
+    reproduce.add_argument("--recipes", nargs="+", metavar="NAME", help="which experiments (default: all)")
+    reproduce.add_argument("--seeds", nargs="+", type=int, default=[42, 43, 44], help="default: 42 43 44")
+    reproduce.add_argument("--text_encoder", metavar="PATH_OR_ID", help="text encoder instead of the recipes' own")
+    reproduce.add_argument(
+        "--set", nargs="+", default=[], metavar="field=value", dest="settings", help="settings for every recipe"
+    )
+    reproduce.set_defaults(run=run_reproduce)
 
     release = commands.add_parser("release", help="write the release folder of a training run's best epoch")
     release.add_argument("--run", required=True, type=Path, metavar="OUT", dest="run_dir", help="folder of the run")
@@ -150,6 +166,15 @@ def run_audit(options: argparse.Namespace) -> None:
         write_audit(audit, options.output)
     if options.strict and audit["leaks"]:
         sys.exit(1)
+
+
+def run_reproduce(options: argparse.Namespace) -> None:
+    """`emospeech reproduce`."""
+    from .reproduce import EXPERIMENT_RECIPES, reproduce, results_table
+
+    recipes = options.recipes or EXPERIMENT_RECIPES
+    results = reproduce(options.data, options.output, recipes, options.seeds, options.text_encoder, options.settings)
+    print(results_table(results).split("## ")[0].strip())
 
 
 def run_release(options: argparse.Namespace) -> None:

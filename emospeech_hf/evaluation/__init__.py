@@ -4,7 +4,7 @@ from .calibration import calibration
 from .comparison import compare_predictions, scores_by_gender
 from .intervals import bootstrap_macro_f1
 from .metrics import compute_metrics
-from .plots import plot_confusion_matrix, plot_reliability
+from .plots import plot_confusion_matrix, plot_curves, plot_reliability
 from .tables import comparison_table, metrics_table, score_bars
 
 
@@ -16,6 +16,7 @@ __all__ = [
     "compute_metrics",
     "metrics_table",
     "plot_confusion_matrix",
+    "plot_curves",
     "plot_reliability",
     "score_bars",
     "scores_by_gender",

@@ -132,6 +132,25 @@ def plot_histogram(histograms: Mapping[str, Mapping[str, Any]], path: Path, axis
     _save(figure, path)
 
 
+def plot_curves(curves: Mapping[str, Sequence[float]], path: Path, axis: str, height: str, title: str = "") -> None:
+    """
+    Draw curves over 1, 2, 3, ...
+
+    Args:
+        curves (`Mapping[str, Sequence[float]]`): name, for the legend, to heights.
+        path (`Path`): the PNG file.
+        axis (`str`), height (`str`): what the axes show.
+        title (`str`, *optional*): what it shows.
+    """
+    figure, axes = _figure(title)
+    for number, (name, values) in enumerate(curves.items()):
+        axes.plot(range(1, len(values) + 1), values, label=name, color=COLOURS[number % len(COLOURS)], linewidth=1.5)
+    axes.set_xlabel(axis)
+    axes.set_ylabel(height)
+    axes.legend(frameon=False)
+    _save(figure, path)
+
+
 def _figure(title: str) -> tuple[Figure, Any]:
     figure = Figure(figsize=(7.0, 4.2), layout="constrained")
     FigureCanvasAgg(figure)
