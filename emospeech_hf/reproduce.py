@@ -188,11 +188,17 @@ def results_table(results: dict[str, Any]) -> str:
     ]
     for name, summary in results["experiments"].items():
         low, high = summary["interval"]
-        lines.append(
-            f"| `{name}` | {summary['title']} | {summary['paper']} "
-            f"| {summary['mean']:.3f} ± {summary['deviation']:.3f} | {low:.3f} to {high:.3f} | {summary['split']}, {summary['scored_split']} "
-            f"| {summary['parameters_trained']:,} | {summary['minutes']:.1f} |"
-        )
+        cells = [
+            f"`{name}`",
+            summary["title"],
+            summary["paper"],
+            f"{summary['mean']:.3f} ± {summary['deviation']:.3f}",
+            f"{low:.3f} to {high:.3f}",
+            f"{summary['split']}, {summary['scored_split']}",
+            f"{summary['parameters_trained']:,}",
+            f"{summary['minutes']:.1f}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
     lines += [
         "",
         "The paper's figures are of the contest's data, which the audio above may not be. Where a score is of the "
