@@ -153,12 +153,14 @@ def _hold_out_groups(
     candidates = StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(labels, labels, groups)
 
     def distance(split: tuple[np.ndarray, np.ndarray]) -> float:
-        # Of the folds, the one nearest to the wanted size and to the class shares of the whole.
+        # Of the folds, one with every class if there is any; then the nearest in size and in class shares.
         held = labels[split[1]]
         if len(held) == 0 or len(split[0]) == 0:
             return np.inf
-        balance = np.abs(np.bincount(held, minlength=len(shares)) / len(held) - shares).sum()
-        return float(balance + abs(len(held) / len(labels) - fraction) / fraction)
+        counts = np.bincount(held, minlength=len(shares))
+        missing = ((counts == 0) & (shares > 0)).sum()
+        balance = np.abs(counts / len(held) - shares).sum()
+        return float(10 * missing + balance + abs(len(held) / len(labels) - fraction) / fraction)
 
     return min(candidates, key=distance)
 
