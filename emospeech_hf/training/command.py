@@ -106,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 skip_bad_rows=options.skip_bad_rows,
             ),
         )
-    except (CorpusError, ValueError, OSError) as error:
+    except (CorpusError, ValueError, OSError, ArithmeticError) as error:
         if logging.getLogger().isEnabledFor(logging.DEBUG):
             raise
         print(f"error: {error}", file=sys.stderr)

@@ -102,10 +102,10 @@ class EmotionTrainer:
         last = self.checkpoints / "last"
         state = self._restore(last, optimizer) if resume and last.is_dir() else None
         loss_function = self._loss_function(train.columns["label"])
-        # Prepared by hand rather than with the rest, so that one step of it is one step of the optimizer.
         model, optimizer, loader = accelerator.prepare(self.model, optimizer, loader)
         steps_per_epoch = math.ceil(len(loader) / recipe.gradient_accumulation_steps)
         total_steps = steps_per_epoch * recipe.epochs
+        # Not prepared with the rest: Accelerate would step it once for each process.
         scheduler = get_scheduler(
             recipe.scheduler if recipe.scheduler != "constant" else "constant_with_warmup",
             optimizer,
