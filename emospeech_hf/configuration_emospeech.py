@@ -26,7 +26,10 @@ MODALITIES = ("speech", "text")
 TASK = "audio-text-emotion"
 """Name of the pipeline task."""
 
-FUSION_NAMES = ("concat", "none")
+FUSION_NAMES = ("concat", "none", "attention", "multihead")
+SEQUENCE_FUSION_NAMES = ("attention", "multihead")
+"""The fusions that take MFCC frames and encoder states rather than one embedding of each."""
+
 POOLING_NAMES = ("mean", "cls")
 
 
@@ -59,12 +62,15 @@ class EmoSpeechConfig(PreTrainedConfig):
         speech_config (`dict` or `PreTrainedConfig`, *optional*):
             Configuration of a pretrained speech encoder, of any type that `AutoConfig` knows.
         num_mfcc (`int`, *optional*, defaults to 128):
-            Number of MFCC whose means over time enter the model. 0 leaves them out.
+            Number of MFCC whose means over time, or frames, enter the model. 0 leaves them out.
         fusion (`str`, *optional*, defaults to `"concat"`):
             How the embeddings are joined: `"concat"` projects each to `fusion_dim` and concatenates them (the
-            paper's), `"none"` concatenates them as they are.
+            paper's), `"none"` concatenates them as they are. `"attention"` and `"multihead"` attend over the MFCC
+            frames and over the encoders' states instead of taking their pooled embeddings (variants of the paper's).
         fusion_dim (`int`, *optional*, defaults to 256):
-            Width to which each embedding is projected.
+            Width to which each embedding, or each position, is projected.
+        fusion_heads (`int`, *optional*, defaults to 4):
+            Attention heads of `"multihead"`; `fusion_dim` is a multiple of it.
         classifier_dim (`int`, *optional*, defaults to 256):
             Width of the classifier's hidden layer. 0 leaves the hidden layer out.
         classifier_dropout (`float`, *optional*, defaults to 0.5):
@@ -108,6 +114,7 @@ class EmoSpeechConfig(PreTrainedConfig):
         num_mfcc: int = 128,
         fusion: str = "concat",
         fusion_dim: int = 256,
+        fusion_heads: int = 4,
         classifier_dim: int = 256,
         classifier_dropout: float = 0.5,
         text_pooling: str = "mean",
@@ -120,6 +127,7 @@ class EmoSpeechConfig(PreTrainedConfig):
         self.num_mfcc = num_mfcc
         self.fusion = fusion
         self.fusion_dim = fusion_dim
+        self.fusion_heads = fusion_heads
         self.classifier_dim = classifier_dim
         self.classifier_dropout = classifier_dropout
         self.text_pooling = text_pooling
@@ -148,6 +156,11 @@ class EmoSpeechConfig(PreTrainedConfig):
         return self.num_mfcc > 0 or self.speech_config is not None
 
     @property
+    def takes_sequences(self) -> bool:
+        """Whether the fusion takes MFCC frames and encoder states rather than one embedding of each."""
+        return self.fusion in SEQUENCE_FUSION_NAMES
+
+    @property
     def modalities(self) -> tuple[str, ...]:
         """The modalities that the model takes, a subset of `("speech", "text")`."""
         return tuple(name for name, used in zip(MODALITIES, (self.uses_speech, self.uses_text)) if used)
@@ -167,10 +180,15 @@ class EmoSpeechConfig(PreTrainedConfig):
         for name, number, least in (
             ("num_mfcc", self.num_mfcc, 0),
             ("fusion_dim", self.fusion_dim, 1),
+            ("fusion_heads", self.fusion_heads, 1),
             ("classifier_dim", self.classifier_dim, 0),
         ):
             if number < least:
                 raise ValueError(f"`{name}` is {number}; it must be at least {least}.")
+        if self.fusion == "multihead" and self.fusion_dim % self.fusion_heads:
+            raise ValueError(
+                f"`fusion_dim` is {self.fusion_dim} and `fusion_heads` {self.fusion_heads}: it must be a multiple."
+            )
         if not 0 <= self.classifier_dropout < 1:
             raise ValueError(f"`classifier_dropout` is {self.classifier_dropout}; it must lie in [0, 1).")
         if not self.temperature > 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -39,11 +40,14 @@ class EmoSpeechFeatureExtractor(FeatureExtractionMixin):
             Mel bands; at least `num_mfcc`.
         top_db (`float`, *optional*, defaults to 80.0):
             Bands weaker than the recording's loudest by more than this, in decibels, are raised to that floor.
+        mfcc_pooling (`str`, *optional*, defaults to `"mean"`):
+            `"mean"` over the frames gives `mfcc_means` (paper, Task 2); `"none"` keeps them, as `mfcc_frames`.
         speech_extractor (`dict` or `FeatureExtractionMixin`, *optional*):
             Feature extractor of the speech encoder, of any type that transformers has.
 
     Raises:
-        ValueError: If there are fewer mel bands than coefficients, or the speech extractor's type is unknown.
+        ValueError: If there are fewer mel bands than coefficients, the pooling is unknown, or the speech extractor's
+            type is.
 
     Example:
 
@@ -67,6 +71,7 @@ class EmoSpeechFeatureExtractor(FeatureExtractionMixin):
         hop_length: int = 512,
         num_mel_bins: int = 128,
         top_db: float = 80.0,
+        mfcc_pooling: str = "mean",
         speech_extractor: dict[str, Any] | FeatureExtractionMixin | None = None,
         **kwargs: Any,
     ) -> None:
@@ -75,18 +80,23 @@ class EmoSpeechFeatureExtractor(FeatureExtractionMixin):
             raise ValueError(
                 f"{num_mfcc} MFCC cannot come from {num_mel_bins} mel bands: raise `num_mel_bins` to {num_mfcc}."
             )
+        if mfcc_pooling not in ("mean", "none"):
+            raise ValueError(f"`mfcc_pooling` is {mfcc_pooling!r}; it can be one of mean, none.")
         self.num_mfcc = num_mfcc
         self.sampling_rate = sampling_rate
         self.n_fft = n_fft
         self.hop_length = hop_length
         self.num_mel_bins = num_mel_bins
         self.top_db = top_db
+        self.mfcc_pooling = mfcc_pooling
         self.speech_extractor = _as_speech_extractor(speech_extractor)
         self._transforms: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
 
     @property
     def model_input_names(self) -> list[str]:
-        names = ["mfcc_means"] if self.num_mfcc else []
+        names: list[str] = []
+        if self.num_mfcc:
+            names = ["mfcc_means"] if self.mfcc_pooling == "mean" else ["mfcc_frames", "mfcc_mask"]
         if self.speech_extractor is not None:
             names += [self.speech_extractor.model_input_names[0], "speech_attention_mask"]
         return names
@@ -116,14 +126,19 @@ class EmoSpeechFeatureExtractor(FeatureExtractionMixin):
                 Passed on to the speech encoder's feature extractor.
 
         Returns:
-            `BatchFeature` with `mfcc_means` of shape (batch, num_mfcc), float32, and with a speech extractor its
-            `input_features` or `input_values` and `speech_attention_mask`.
+            `BatchFeature` with `mfcc_means` of shape (batch, num_mfcc), float32, or with `mfcc_frames` of shape
+            (batch, frames, num_mfcc), float32, padded with zeros, and `mfcc_mask` of shape (batch, frames), int64;
+            and with a speech extractor its `input_features` or `input_values` and `speech_attention_mask`.
 
         Raises:
             AudioError: If a recording cannot be used; the message names it.
         """
         waveforms = [decode_audio(recording, sampling_rate) for recording in as_batch(audio)]
-        data = {"mfcc_means": self._mfcc(waveforms)} if self.num_mfcc else {}
+        data: dict[str, Any] = {}
+        if self.num_mfcc and self.mfcc_pooling == "mean":
+            data["mfcc_means"] = self._mfcc(waveforms, self._mfcc_means)
+        elif self.num_mfcc:
+            data["mfcc_frames"], data["mfcc_mask"] = pad_sequences(self._mfcc(waveforms, self._mfcc_frames))
         features = BatchFeature(data, tensor_type=return_tensors)
         if self.speech_extractor is not None:
             features.update(self._speech_inputs(waveforms, return_tensors, **kwargs))
@@ -137,7 +152,18 @@ class EmoSpeechFeatureExtractor(FeatureExtractionMixin):
             `np.ndarray` of shape (batch, num_mfcc), float32.
         """
         waveforms = [decode_audio(recording, sampling_rate) for recording in as_batch(audio)]
-        return np.stack(self._mfcc(waveforms)) if self.num_mfcc else np.empty((len(waveforms), 0), np.float32)
+        if not self.num_mfcc:
+            return np.empty((len(waveforms), 0), np.float32)
+        return np.stack(self._mfcc(waveforms, self._mfcc_means))
+
+    def mfcc_frames(self, audio: Any, sampling_rate: int | None = None) -> list[np.ndarray]:
+        """
+        The MFCC frames alone, not padded; the arguments are those of a call.
+
+        Returns:
+            `list[np.ndarray]`: for each recording its frames, float32 of shape (frames, num_mfcc).
+        """
+        return self._mfcc([decode_audio(recording, sampling_rate) for recording in as_batch(audio)], self._mfcc_frames)
 
     def speech_inputs(self, audio: Any, sampling_rate: int | None = None) -> dict[str, torch.Tensor]:
         """
@@ -153,8 +179,10 @@ class EmoSpeechFeatureExtractor(FeatureExtractionMixin):
             raise ValueError("This feature extractor wraps no speech encoder's.")
         return self._speech_inputs([decode_audio(item, sampling_rate) for item in as_batch(audio)], "pt")
 
-    def _mfcc(self, waveforms: list[tuple[np.ndarray, int]]) -> list[np.ndarray]:
-        return [self._mfcc_means(resample_audio(waveform, rate, self.sampling_rate)) for waveform, rate in waveforms]
+    def _mfcc(
+        self, waveforms: list[tuple[np.ndarray, int]], compute: Callable[[np.ndarray], np.ndarray]
+    ) -> list[np.ndarray]:
+        return [compute(resample_audio(waveform, rate, self.sampling_rate)) for waveform, rate in waveforms]
 
     def _speech_inputs(
         self, waveforms: list[tuple[np.ndarray, int]], return_tensors: str | None, **kwargs: Any
@@ -176,7 +204,15 @@ class EmoSpeechFeatureExtractor(FeatureExtractionMixin):
         return {extractor.model_input_names[0]: values, "speech_attention_mask": inputs["attention_mask"]}
 
     def _mfcc_means(self, waveform: np.ndarray) -> np.ndarray:
-        window, mel_filters, dct = self._get_transforms()
+        # The cosine transform is linear, so the mean over frames may come first.
+        return (self._decibels(waveform).double().mean(dim=0) @ self._get_transforms()[2]).float().numpy()
+
+    def _mfcc_frames(self, waveform: np.ndarray) -> np.ndarray:
+        return (self._decibels(waveform) @ self._get_transforms()[2].float()).numpy()
+
+    def _decibels(self, waveform: np.ndarray) -> torch.Tensor:
+        """Log mel spectrogram, (frames, num_mel_bins)."""
+        window, mel_filters, _ = self._get_transforms()
         padded = torch.nn.functional.pad(torch.from_numpy(waveform), (self.n_fft // 2, self.n_fft // 2))
         frames = padded.unfold(0, self.n_fft, self.hop_length)
         blocks = []
@@ -184,9 +220,7 @@ class EmoSpeechFeatureExtractor(FeatureExtractionMixin):
             spectrum = torch.fft.rfft(frames[start : start + FRAMES_PER_BLOCK] * window)
             blocks.append((spectrum.real.square() + spectrum.imag.square()) @ mel_filters)
         decibels = 10 * torch.cat(blocks).clamp(min=1e-10).log10()
-        decibels = decibels.clamp(min=float(decibels.max()) - self.top_db)
-        # The transform is linear, so the mean over frames may come first.
-        return (decibels.double().mean(dim=0) @ dct).float().numpy()
+        return decibels.clamp(min=float(decibels.max()) - self.top_db)
 
     def _get_transforms(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Window (n_fft,), mel filters (n_fft // 2 + 1, num_mel_bins) and cosine transform (num_mel_bins, num_mfcc)."""
@@ -218,6 +252,24 @@ class EmoSpeechFeatureExtractor(FeatureExtractionMixin):
         return output
 
 
+def pad_sequences(sequences: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """
+    Args:
+        sequences (`list` of `np.ndarray` of shape `(length, width)`): float32, of one width.
+
+    Returns:
+        `tuple[np.ndarray, np.ndarray]`: the sequences, of shape (batch, longest, width), filled up with zeros, and a
+        mask of shape (batch, longest), int64, 1 at real positions.
+    """
+    longest = max(len(sequence) for sequence in sequences)
+    padded = np.zeros((len(sequences), longest, sequences[0].shape[1]), np.float32)
+    mask = np.zeros((len(sequences), longest), np.int64)
+    for row, sequence in enumerate(sequences):
+        padded[row, : len(sequence)] = sequence
+        mask[row, : len(sequence)] = 1
+    return padded, mask
+
+
 def _as_speech_extractor(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
@@ -228,4 +280,4 @@ def _as_speech_extractor(value: Any) -> Any:
     return extractor_class.from_dict(value)
 
 
-__all__ = ["EmoSpeechFeatureExtractor"]
+__all__ = ["EmoSpeechFeatureExtractor", "pad_sequences"]

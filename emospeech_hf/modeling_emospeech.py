@@ -2,66 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 from transformers import PreTrainedModel
-from transformers.utils import ModelOutput
 
 from .configuration_emospeech import EmoSpeechConfig
 from .encoders_emospeech import build_encoder, frame_mask, load_encoder
 from .fusion_emospeech import FUSIONS
+from .outputs_emospeech import EmoSpeechClassifierOutput, EmoSpeechModelOutput
 from .pooling_emospeech import POOLINGS
-
-
-@dataclass
-class EmoSpeechModelOutput(ModelOutput):
-    """
-    Output of [`EmoSpeechModel`].
-
-    Args:
-        pooler_output (`torch.Tensor` of shape `(batch, fusion width)`): the fused embedding.
-        text_embeds (`torch.Tensor` of shape `(batch, text width)`, *optional*): pooled text encoder states.
-        speech_embeds (`torch.Tensor` of shape `(batch, speech width)`, *optional*): pooled speech encoder states.
-        text_hidden_states, speech_hidden_states (`tuple` of `torch.Tensor`, *optional*):
-            states of each layer, of shape (batch, length, width), with `output_hidden_states=True`.
-        text_attentions, speech_attentions (`tuple` of `torch.Tensor`, *optional*):
-            attention weights of each layer, of shape (batch, heads, length, length), with `output_attentions=True`.
-    """
-
-    pooler_output: torch.Tensor | None = None
-    text_embeds: torch.Tensor | None = None
-    speech_embeds: torch.Tensor | None = None
-    text_hidden_states: tuple[torch.Tensor, ...] | None = None
-    speech_hidden_states: tuple[torch.Tensor, ...] | None = None
-    text_attentions: tuple[torch.Tensor, ...] | None = None
-    speech_attentions: tuple[torch.Tensor, ...] | None = None
-
-    @property
-    def hidden_states(self) -> tuple[torch.Tensor, ...] | None:
-        """The text encoder's states, or those of the speech encoder in a model without text."""
-        return self.text_hidden_states if self.text_hidden_states is not None else self.speech_hidden_states
-
-    @property
-    def attentions(self) -> tuple[torch.Tensor, ...] | None:
-        """The text encoder's attention weights, or those of the speech encoder in a model without text."""
-        return self.text_attentions if self.text_attentions is not None else self.speech_attentions
-
-
-@dataclass
-class EmoSpeechClassifierOutput(EmoSpeechModelOutput):
-    """
-    Output of [`EmoSpeechForEmotionClassification`]: that of [`EmoSpeechModel`], and
-
-    Args:
-        loss (`torch.Tensor` of shape `()`, *optional*): cross entropy, where labels are given.
-        logits (`torch.Tensor` of shape `(batch, 6)`): scores before the softmax.
-    """
-
-    loss: torch.Tensor | None = None
-    logits: torch.Tensor | None = None
 
 
 class EmoSpeechPreTrainedModel(PreTrainedModel):
@@ -118,16 +69,16 @@ class EmoSpeechModel(EmoSpeechPreTrainedModel):
         super().__init__(config)
         self.speech_encoder: Any = None
         self.text_encoder: Any = None
-        input_dims = [config.num_mfcc] if config.num_mfcc else []
+        self.source_dims: dict[str, int] = {"mfcc": config.num_mfcc} if config.num_mfcc else {}
         if config.speech_config is not None:
             self.speech_encoder = build_encoder(config.speech_config)
             self.speech_pooling = POOLINGS[config.speech_pooling](config.speech_config.hidden_size)
-            input_dims.append(self.speech_pooling.output_dim)
+            self.source_dims["speech"] = self._width(config.speech_config, self.speech_pooling)
         if config.text_config is not None:
             self.text_encoder = build_encoder(config.text_config)
             self.text_pooling = POOLINGS[config.text_pooling](config.text_config.hidden_size)
-            input_dims.append(self.text_pooling.output_dim)
-        self.fusion = FUSIONS[config.fusion](input_dims, config.fusion_dim)
+            self.source_dims["text"] = self._width(config.text_config, self.text_pooling)
+        self.fusion = FUSIONS[config.fusion](list(self.source_dims.values()), config.fusion_dim, config.fusion_heads)
         self.post_init()
 
     def get_input_embeddings(self) -> nn.Module:
@@ -142,14 +93,15 @@ class EmoSpeechModel(EmoSpeechPreTrainedModel):
 
     def get_text_features(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> torch.Tensor:
         """
-        Pooled states of the text encoder; given as `text_embeds`, they spare encoding the text again.
+        Pooled states of the text encoder, or all of them where the fusion takes sequences; given as `text_embeds`,
+        they spare encoding the text again.
 
         Args:
             input_ids (`torch.Tensor` of shape `(batch, tokens)`, int64): the tokenizer's.
             attention_mask (`torch.Tensor` of shape `(batch, tokens)`, *optional*): the tokenizer's.
 
         Returns:
-            `torch.Tensor` of shape `(batch, text width)`.
+            `torch.Tensor` of shape `(batch, text width)` or `(batch, tokens, text width)`.
         """
         return self._encode_text(input_ids, attention_mask, {})[0]
 
@@ -160,22 +112,41 @@ class EmoSpeechModel(EmoSpeechPreTrainedModel):
         speech_attention_mask: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """
-        Pooled states of the speech encoder; given as `speech_embeds`, they spare encoding the speech again.
+        Pooled states of the speech encoder, or all of them where the fusion takes sequences; given as
+        `speech_embeds`, they spare encoding the speech again.
 
         Args:
             input_features, input_values (`torch.Tensor`): one of them, as the wrapped speech extractor gives it.
             speech_attention_mask (`torch.Tensor` of shape `(batch, input frames)`, *optional*): its real frames.
 
         Returns:
-            `torch.Tensor` of shape `(batch, speech width)`.
+            `torch.Tensor` of shape `(batch, speech width)` or `(batch, frames, speech width)`.
         """
         return self._encode_speech(input_features, input_values, speech_attention_mask, {})[0]
+
+    def get_speech_mask(
+        self, states: torch.Tensor, speech_attention_mask: torch.Tensor | None, from_samples: bool
+    ) -> torch.Tensor:
+        """
+        Which of the frames that [`get_speech_features`] gives are real, where the fusion takes sequences.
+
+        Args:
+            states (`torch.Tensor` of shape `(batch, frames, speech width)`): what it gave.
+            speech_attention_mask (`torch.Tensor` of shape `(batch, input frames)`, *optional*): what it was given.
+            from_samples (`bool`): whether it was given `input_values` rather than `input_features`.
+
+        Returns:
+            `torch.Tensor` of shape `(batch, frames)`, boolean.
+        """
+        return frame_mask(self.speech_encoder, speech_attention_mask, states, from_samples)
 
     def forward(
         self,
         input_ids: torch.Tensor | None = None,
         attention_mask: torch.Tensor | None = None,
         mfcc_means: torch.Tensor | None = None,
+        mfcc_frames: torch.Tensor | None = None,
+        mfcc_mask: torch.Tensor | None = None,
         input_features: torch.Tensor | None = None,
         input_values: torch.Tensor | None = None,
         speech_attention_mask: torch.Tensor | None = None,
@@ -192,10 +163,15 @@ class EmoSpeechModel(EmoSpeechPreTrainedModel):
                 The tokenizer's.
             mfcc_means (`torch.Tensor` of shape `(batch, num_mfcc)`, float, *optional*):
                 Means of the MFCC over time.
+            mfcc_frames (`torch.Tensor` of shape `(batch, frames, num_mfcc)`, float, *optional*), mfcc_mask \
+            (`torch.Tensor` of shape `(batch, frames)`, *optional*):
+                The MFCC over time and their real frames, instead of the means where the fusion takes sequences.
             input_features, input_values, speech_attention_mask (`torch.Tensor`, *optional*):
                 As the wrapped speech extractor gives them.
             text_embeds, speech_embeds (`torch.Tensor` of shape `(batch, width)`, float, *optional*):
-                Pooled encoder outputs, instead of the encoder's inputs.
+                Pooled encoder outputs, instead of the encoder's inputs. Where the fusion takes sequences, all outputs,
+                of shape (batch, length, width), with `attention_mask` and `speech_attention_mask` of shape
+                (batch, length).
             modality_mask (`torch.Tensor` of shape `(batch, 2)`, boolean, *optional*):
                 Which of (speech, text) each row really has. By default, both. The inputs of a modality that no row
                 has may be left out.
@@ -213,44 +189,53 @@ class EmoSpeechModel(EmoSpeechPreTrainedModel):
         wanted = {"output_hidden_states": output_hidden_states, "output_attentions": output_attentions}
         flags = {name: flag for name, flag in wanted.items() if flag is not None}
         batch, like = self._batch_size(
-            modality_mask, mfcc_means, speech_embeds, text_embeds, input_ids, input_features, input_values
+            modality_mask, mfcc_means, mfcc_frames, speech_embeds, text_embeds, input_ids, input_features, input_values
         )
         # In the order of `MODALITIES`.
         has_speech, has_text = (None, None) if modality_mask is None else modality_mask.bool().unbind(dim=1)
         dtype = self._fusion_dtype()
         states: dict[str, Any] = {}
-        embeddings: list[torch.Tensor] = []
+        sources: list[torch.Tensor] = []
+        masks: list[torch.Tensor | None] = []
         present: list[torch.Tensor | None] = []
 
-        def add(embedding: torch.Tensor, rows: torch.Tensor | None) -> None:
-            embeddings.append(embedding.to(dtype) if dtype is not None else embedding)
+        def add(source: torch.Tensor, mask: torch.Tensor | None, rows: torch.Tensor | None) -> None:
+            sources.append(source.to(dtype) if dtype is not None else source)
+            masks.append(mask)
             present.append(rows)
 
         if self.config.num_mfcc:
-            if mfcc_means is None:
-                mfcc_means = self._absent("mfcc_means", has_speech, like, batch, self.config.num_mfcc)
-            add(mfcc_means, has_speech)
+            mfcc, name = (mfcc_frames, "mfcc_frames") if self.config.takes_sequences else (mfcc_means, "mfcc_means")
+            if mfcc is None:
+                mfcc, mfcc_mask = self._absent(name, has_speech, like, batch, self.source_dims["mfcc"]), None
+            add(mfcc, mfcc_mask, has_speech)
         if self.speech_encoder is not None:
+            speech_mask = speech_attention_mask if self.config.takes_sequences else None
             if speech_embeds is None and (input_features is not None or input_values is not None):
-                speech_embeds, encoded = self._encode_speech(input_features, input_values, speech_attention_mask, flags)
+                speech_embeds, speech_mask, encoded = self._encode_speech(
+                    input_features, input_values, speech_attention_mask, flags
+                )
                 states["speech_hidden_states"] = getattr(encoded, "hidden_states", None)
                 states["speech_attentions"] = getattr(encoded, "attentions", None)
             elif speech_embeds is None:
                 names = "input_features, input_values or speech_embeds"
-                speech_embeds = self._absent(names, has_speech, like, batch, self.speech_pooling.output_dim)
-            add(speech_embeds, has_speech)
+                speech_embeds = self._absent(names, has_speech, like, batch, self.source_dims["speech"])
+                speech_mask = None
+            add(speech_embeds, speech_mask, has_speech)
         if self.text_encoder is not None:
+            text_mask = attention_mask if self.config.takes_sequences else None
             if text_embeds is None and input_ids is not None:
-                text_embeds, encoded = self._encode_text(input_ids, attention_mask, flags)
+                text_embeds, text_mask, encoded = self._encode_text(input_ids, attention_mask, flags)
                 states["text_hidden_states"] = getattr(encoded, "hidden_states", None)
                 states["text_attentions"] = getattr(encoded, "attentions", None)
             elif text_embeds is None:
                 names = "input_ids or text_embeds"
-                text_embeds = self._absent(names, has_text, like, batch, self.text_pooling.output_dim)
-            add(text_embeds, has_text)
+                text_embeds = self._absent(names, has_text, like, batch, self.source_dims["text"])
+                text_mask = None
+            add(text_embeds, text_mask, has_text)
 
         output = EmoSpeechModelOutput(
-            pooler_output=self.fusion(embeddings, present),
+            pooler_output=self.fusion(sources, masks, present),
             text_embeds=text_embeds if self.text_encoder is not None else None,
             speech_embeds=speech_embeds if self.speech_encoder is not None else None,
             **states,
@@ -259,13 +244,16 @@ class EmoSpeechModel(EmoSpeechPreTrainedModel):
 
     def _encode_text(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None, flags: dict[str, bool]
-    ) -> tuple[torch.Tensor, Any]:
+    ) -> tuple[torch.Tensor, torch.Tensor | None, Any]:
+        """What the fusion takes of the text, the mask of its positions if it has any, and the encoder's own output."""
         if self.text_encoder is None:
             raise ValueError("This model has no text encoder.")
         if attention_mask is None:
             attention_mask = torch.ones_like(input_ids)
         encoded = self.text_encoder(input_ids=input_ids, attention_mask=attention_mask, return_dict=True, **flags)
-        return self.text_pooling(encoded.last_hidden_state, attention_mask), encoded
+        if self.config.takes_sequences:
+            return encoded.last_hidden_state, attention_mask, encoded
+        return self.text_pooling(encoded.last_hidden_state, attention_mask), None, encoded
 
     def _encode_speech(
         self,
@@ -273,7 +261,8 @@ class EmoSpeechModel(EmoSpeechPreTrainedModel):
         input_values: torch.Tensor | None,
         speech_attention_mask: torch.Tensor | None,
         flags: dict[str, bool],
-    ) -> tuple[torch.Tensor, Any]:
+    ) -> tuple[torch.Tensor, torch.Tensor | None, Any]:
+        """As [`_encode_text`], of the speech."""
         if self.speech_encoder is None:
             raise ValueError("This model has no speech encoder.")
         name, inputs = ("input_features", input_features) if input_values is None else ("input_values", input_values)
@@ -283,7 +272,9 @@ class EmoSpeechModel(EmoSpeechPreTrainedModel):
         encoded = self.speech_encoder(**{name: inputs}, attention_mask=speech_attention_mask, return_dict=True, **flags)
         states = encoded.last_hidden_state
         mask = frame_mask(self.speech_encoder, speech_attention_mask, states, from_samples=input_values is not None)
-        return self.speech_pooling(states, mask), encoded
+        if self.config.takes_sequences:
+            return states, mask, encoded
+        return self.speech_pooling(states, mask), None, encoded
 
     def _absent(
         self, names: str, present: torch.Tensor | None, like: torch.Tensor, batch: int, width: int
@@ -291,7 +282,11 @@ class EmoSpeechModel(EmoSpeechPreTrainedModel):
         """Zeros for a source whose inputs are left out, once it is sure that no row should have had it."""
         if present is None or (not torch.compiler.is_compiling() and bool(present.any())):
             raise ValueError(f"Missing {names}: this model takes {' and '.join(self.config.modalities)}.")
-        return torch.zeros(batch, width, device=like.device)
+        shape = (batch, 1, width) if self.config.takes_sequences else (batch, width)
+        return torch.zeros(shape, device=like.device)
+
+    def _width(self, encoder_config: Any, pooling: Any) -> int:
+        return encoder_config.hidden_size if self.config.takes_sequences else pooling.output_dim
 
     def _batch_size(self, *inputs: torch.Tensor | None) -> tuple[int, torch.Tensor]:
         given = next((tensor for tensor in inputs if tensor is not None), None)
@@ -400,6 +395,8 @@ class EmoSpeechForEmotionClassification(EmoSpeechPreTrainedModel):
         input_ids: torch.Tensor | None = None,
         attention_mask: torch.Tensor | None = None,
         mfcc_means: torch.Tensor | None = None,
+        mfcc_frames: torch.Tensor | None = None,
+        mfcc_mask: torch.Tensor | None = None,
         input_features: torch.Tensor | None = None,
         input_values: torch.Tensor | None = None,
         speech_attention_mask: torch.Tensor | None = None,
@@ -424,6 +421,8 @@ class EmoSpeechForEmotionClassification(EmoSpeechPreTrainedModel):
             input_ids=input_ids,
             attention_mask=attention_mask,
             mfcc_means=mfcc_means,
+            mfcc_frames=mfcc_frames,
+            mfcc_mask=mfcc_mask,
             input_features=input_features,
             input_values=input_values,
             speech_attention_mask=speech_attention_mask,
@@ -440,9 +439,7 @@ class EmoSpeechForEmotionClassification(EmoSpeechPreTrainedModel):
 
 
 __all__ = [
-    "EmoSpeechClassifierOutput",
     "EmoSpeechForEmotionClassification",
     "EmoSpeechModel",
-    "EmoSpeechModelOutput",
     "EmoSpeechPreTrainedModel",
 ]

@@ -1,4 +1,4 @@
-"""Every experiment of the paper that is a recipe here, over several seeds, beside the paper's own figures."""
+"""Every experiment of the paper, over several seeds, beside the paper's own figures."""
 
 from __future__ import annotations
 
@@ -44,6 +44,8 @@ EXPERIMENTS = (
     Experiment("task2_beto", "Task 2 with BETO", "lower than Task 2"),
     Experiment("task2_mfcc56", "Task 2 with 56 MFCC", "lower than Task 2"),
     Experiment("task2_mfcc256", "Task 2 with 256 MFCC", "lower than Task 2"),
+    Experiment("task2_attention", "Task 2 with attention over each modality", "lower than Task 2"),
+    Experiment("task2_multihead", "Task 2 with multi-head attention", "lower than Task 2"),
 )
 
 

@@ -51,6 +51,19 @@ def test_other_numbers_of_coefficients(wav: Path, num_mfcc: int, num_mel_bins: i
     np.testing.assert_allclose(found, librosa_means(wav, num_mfcc, num_mel_bins), atol=1e-3)
 
 
+def test_frames_equal_librosa(wav: Path) -> None:
+    expected = librosa.feature.mfcc(y=librosa.load(wav, sr=22_050)[0], sr=22_050, n_mfcc=128).T
+    extractor = EmoSpeechFeatureExtractor(mfcc_pooling="none")
+    found = extractor.mfcc_frames(str(wav))[0]
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+    features = extractor([str(wav), {"array": np.zeros(22_050, np.float32), "sampling_rate": 22_050}])
+    assert np.array_equal(features["mfcc_frames"][0][: len(found)], found)
+    assert features["mfcc_mask"].sum(axis=1).tolist() == [len(found), 44]
+    with pytest.raises(ValueError, match="`mfcc_pooling` is 'max'"):
+        EmoSpeechFeatureExtractor(mfcc_pooling="max")
+
+
 def test_blocks_do_not_show(wav: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     extractor = EmoSpeechFeatureExtractor()
     whole = extractor.mfcc_means(wav)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from transformers import AutoFeatureExtractor, AutoTokenizer
 
+from ..configuration_emospeech import SEQUENCE_FUSION_NAMES
 from ..feature_extraction_emospeech import EmoSpeechFeatureExtractor
 from ..modeling_emospeech import EmoSpeechForEmotionClassification
 from ..processing_emospeech import EmoSpeechProcessor
@@ -33,7 +34,10 @@ def build_processor(recipe: ModelRecipe) -> EmoSpeechProcessor:
         if recipe.max_length:
             tokenizer.model_max_length = min(recipe.max_length, tokenizer.model_max_length)
     feature_extractor = EmoSpeechFeatureExtractor(
-        num_mfcc=recipe.num_mfcc, num_mel_bins=recipe.num_mel_bins, speech_extractor=speech_extractor
+        num_mfcc=recipe.num_mfcc,
+        num_mel_bins=recipe.num_mel_bins,
+        mfcc_pooling="none" if recipe.fusion in SEQUENCE_FUSION_NAMES else "mean",
+        speech_extractor=speech_extractor,
     )
     return EmoSpeechProcessor(feature_extractor, tokenizer)
 
@@ -58,6 +62,7 @@ def build_model(recipe: ModelRecipe) -> EmoSpeechForEmotionClassification:
         num_mfcc=recipe.num_mfcc,
         fusion=recipe.fusion,
         fusion_dim=recipe.fusion_dim,
+        fusion_heads=recipe.fusion_heads,
         classifier_dim=recipe.classifier_dim,
         classifier_dropout=recipe.classifier_dropout,
         text_pooling=recipe.text_pooling,

@@ -13,18 +13,22 @@ import torch
 from datasets import Dataset, concatenate_datasets
 
 from ..audio_emospeech import AudioError
-from ..data.collation import ROW_TENSORS
+from ..data.collation import ROW_TENSORS, SEQUENCE_MASKS
 from ..data.problems import Problem
+from ..feature_extraction_emospeech import EmoSpeechFeatureExtractor
 from ..modeling_emospeech import EmoSpeechForEmotionClassification
 from ..processing_emospeech import EmoSpeechProcessor
 from .recipe import ModelRecipe
 
 
 ENCODER_BATCH = 32
+TEXT_BLOCK = 8 * ENCODER_BATCH
+"""Texts among which those of similar length are sought."""
+
 DECODE_LATER = "decode_later"
 """Column that marks a split whose audio the collator decodes, batch by batch."""
 
-FEATURE_VERSION = 1
+FEATURE_VERSION = 2
 """Part of every cache key; to be raised when the same inputs give other features."""
 
 
@@ -32,7 +36,8 @@ class FeatureTable(torch.utils.data.Dataset[dict[str, Any]]):
     """
     The examples of one split, as [`~data.EmotionCollator`] takes them.
 
-    Vectors are held in memory, since every epoch reads them; audio that is decoded batch by batch stays where it is.
+    Vectors are held in memory, since every epoch reads them; sequences of vectors are read from the disk's cache, and
+    audio that is decoded batch by batch stays where it is.
 
     Args:
         dataset (`Dataset`): of the schema, with the columns that [`FeatureBuilder`] adds.
@@ -47,6 +52,13 @@ class FeatureTable(torch.utils.data.Dataset[dict[str, Any]]):
         if "input_ids" in dataset.column_names:
             self.columns["input_ids"] = list(dataset["input_ids"])
             self.lengths = [len(tokens) for tokens in self.columns["input_ids"]]
+        self.sequence_names = [name for name in SEQUENCE_MASKS if name in dataset.column_names]
+        self.sequences: Dataset | None = None
+        if self.sequence_names:
+            lengths = [f"{name}_length" for name in self.sequence_names]
+            self.sequences = dataset.select_columns([*self.sequence_names, *lengths]).with_format("numpy")
+            # The first are the MFCC, if there are any; as frames outnumber tokens, they decide what a batch costs.
+            self.lengths = list(dataset[lengths[0]])
         self.audio = dataset.select_columns(["audio"]) if DECODE_LATER in dataset.column_names else None
 
     def __len__(self) -> int:
@@ -54,6 +66,10 @@ class FeatureTable(torch.utils.data.Dataset[dict[str, Any]]):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         example = {name: values[index] for name, values in self.columns.items()}
+        if self.sequences is not None:
+            row = self.sequences[index]
+            for name in self.sequence_names:
+                example[name] = row[name].reshape(row[f"{name}_length"], -1)
         if self.audio is not None:
             example["audio"] = self.audio[index]["audio"]
         return example
@@ -111,7 +127,7 @@ class FeatureBuilder:
                 if message
             ]
             if recipe.num_mfcc:
-                dataset = _beside(dataset, speech.select_columns(["mfcc_means"]))
+                dataset = _beside(dataset, speech.remove_columns(["problem"]))
             if problems:
                 bad = {index for index, _ in problems}
                 kept = [index for index in range(len(dataset)) if index not in bad]
@@ -128,35 +144,44 @@ class FeatureBuilder:
 
     def _speech(self, dataset: Dataset, split: str) -> Dataset:
         extractor = self.processor.feature_extractor
+        frames = extractor.mfcc_pooling == "none"
 
+        # Sees the extractor alone: what it sees is copied to every worker.
         def compute(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
-            means, problems = [], []
-            for audio in batch["audio"]:
-                try:
-                    waveform_features = extractor.mfcc_means([audio])
-                    problems.append("")
-                except AudioError as error:
-                    waveform_features = np.zeros((1, extractor.num_mfcc), np.float32)
-                    problems.append(str(error))
-                means.append(waveform_features[0])
-            return {"mfcc_means": means, "problem": problems}
+            results = [_mfcc(extractor, audio) for audio in batch["audio"]]
+            features = [mfcc for mfcc, _ in results]
+            columns = _flattened("mfcc_frames", features) if frames else {"mfcc_means": features}
+            return {**columns, "problem": [problem for _, problem in results]}
 
         return self._map(dataset, f"MFCC of {split}", compute, ["audio"], extractor.to_dict(), self.num_workers)
 
     def _embeddings(
-        self, dataset: Dataset, split: str, modality: str, encode: Callable[[dict[str, list[Any]]], torch.Tensor]
+        self,
+        dataset: Dataset,
+        split: str,
+        modality: str,
+        encode: Callable[[list[Any]], tuple[torch.Tensor, torch.Tensor | None]],
     ) -> Dataset:
         encoder = getattr(self.model.emospeech, f"{modality}_encoder")
-        pooling = getattr(self.recipe, f"{modality}_pooling")
+        sequences = self.model.config.takes_sequences
+        pooling = None if sequences else getattr(self.recipe, f"{modality}_pooling")
         column = {"speech": "audio", "text": "text"}[modality]
-        # Rows of similar length go through the encoder together; then the old order is restored.
-        sizes = [len(text) for text in dataset["text"]] if modality == "text" else [0] * len(dataset)
-        order = np.argsort(sizes, kind="stable")
-        name = f"{modality}_embeds"
+        name = f"{modality}_states" if sequences else f"{modality}_embeds"
 
-        def compute(batch: dict[str, list[Any]]) -> dict[str, np.ndarray]:
-            with torch.no_grad():
-                return {name: encode(batch).float().cpu().numpy()}
+        def compute(batch: dict[str, list[Any]]) -> dict[str, Any]:
+            rows = batch[column]
+            # Texts of similar length go through the encoder together; then the old order is restored.
+            order = np.argsort([len(text) for text in rows] if modality == "text" else [0] * len(rows), kind="stable")
+            outputs: list[np.ndarray] = []
+            for start in range(0, len(rows), ENCODER_BATCH):
+                with torch.no_grad():
+                    encoded, mask = encode([rows[index] for index in order[start : start + ENCODER_BATCH]])
+                if mask is None:
+                    outputs += list(encoded.float().cpu().numpy())
+                else:
+                    outputs += [states[real.bool()].float().cpu().numpy() for states, real in zip(encoded, mask)]
+            outputs = [outputs[place] for place in np.argsort(order)]
+            return _flattened(name, outputs) if sequences else {name: outputs}
 
         key = {
             "weights": _weights_digest(encoder),
@@ -166,21 +191,24 @@ class FeatureBuilder:
             "limit": self.processor.tokenizer.model_max_length if modality == "text" else None,
         }
         encoder.to(self.device).eval()
-        encoded = self._map(
-            dataset.select(order), f"{modality.capitalize()} encoder on {split}", compute, [column], key
-        )
-        rows = np.asarray(encoded.with_format("numpy")[name][:], dtype=np.float32)
-        return Dataset.from_dict({name: rows[np.argsort(order)]})
+        description = f"{modality.capitalize()} encoder on {split}"
+        size = TEXT_BLOCK if modality == "text" else ENCODER_BATCH
+        return self._map(dataset, description, compute, [column], key, batch_size=size)
 
-    def _encode_speech(self, batch: dict[str, list[Any]]) -> torch.Tensor:
-        inputs = self.processor.feature_extractor.speech_inputs(batch["audio"])
-        return self.model.emospeech.get_speech_features(
-            **{name: value.to(self.device) for name, value in inputs.items()}
-        )
+    def _encode_speech(self, rows: list[Any]) -> tuple[torch.Tensor, torch.Tensor | None]:
+        inputs = self.processor.feature_extractor.speech_inputs(rows)
+        inputs = {name: value.to(self.device) for name, value in inputs.items()}
+        model = self.model.emospeech
+        encoded = model.get_speech_features(**inputs)
+        if not model.config.takes_sequences:
+            return encoded, None
+        return encoded, model.get_speech_mask(encoded, inputs["speech_attention_mask"], "input_values" in inputs)
 
-    def _encode_text(self, batch: dict[str, list[Any]]) -> torch.Tensor:
-        inputs = self.processor.text_inputs(batch["text"], return_tensors="pt")
-        return self.model.emospeech.get_text_features(**{name: value.to(self.device) for name, value in inputs.items()})
+    def _encode_text(self, rows: list[Any]) -> tuple[torch.Tensor, torch.Tensor | None]:
+        inputs = self.processor.text_inputs(rows, return_tensors="pt")
+        inputs = {name: value.to(self.device) for name, value in inputs.items()}
+        encoded = self.model.emospeech.get_text_features(**inputs)
+        return encoded, inputs["attention_mask"] if self.model.config.takes_sequences else None
 
     def _tokens(self, texts: list[str]) -> list[list[int]]:
         return list(self.processor.text_inputs(texts, padding=False)["input_ids"])
@@ -193,6 +221,7 @@ class FeatureBuilder:
         columns: list[str],
         settings: dict[str, Any],
         num_workers: int = 0,
+        batch_size: int = ENCODER_BATCH,
     ) -> Dataset:
         parts = [FEATURE_VERSION, columns, settings, _rows_digest(dataset, columns)]
         key = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:32]
@@ -200,7 +229,7 @@ class FeatureBuilder:
         return dataset.map(
             function,
             batched=True,
-            batch_size=ENCODER_BATCH,
+            batch_size=batch_size,
             remove_columns=dataset.column_names,
             num_proc=num_workers or None,
             cache_file_name=str(self.cache_dir / f"{key}.arrow"),
@@ -211,6 +240,23 @@ class FeatureBuilder:
 
 def _beside(dataset: Dataset, features: Dataset) -> Dataset:
     return concatenate_datasets([dataset, features], axis=1)
+
+
+def _mfcc(extractor: EmoSpeechFeatureExtractor, audio: Any) -> tuple[np.ndarray, str]:
+    """MFCC means or frames of a recording, and `""`; or zeros, and why it cannot be used."""
+    frames = extractor.mfcc_pooling == "none"
+    try:
+        return (extractor.mfcc_frames([audio]) if frames else extractor.mfcc_means([audio]))[0], ""
+    except AudioError as error:
+        return np.zeros((1, extractor.num_mfcc) if frames else extractor.num_mfcc, np.float32), str(error)
+
+
+def _flattened(name: str, sequences: list[np.ndarray]) -> dict[str, list[Any]]:
+    """Columns of sequences of shape (length, width). Flat rows are read from the cache without a copy."""
+    return {
+        name: [sequence.reshape(-1) for sequence in sequences],
+        f"{name}_length": [len(sequence) for sequence in sequences],
+    }
 
 
 def _rows_digest(dataset: Dataset, columns: list[str]) -> str:

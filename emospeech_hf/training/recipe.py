@@ -70,6 +70,7 @@ class ModelRecipe:
     num_mel_bins: Positive = 128
     fusion: str = "concat"
     fusion_dim: Positive = 256
+    fusion_heads: Positive = 4
     classifier_dim: NotNegative = 256
     classifier_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
     text_pooling: str = "mean"

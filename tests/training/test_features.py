@@ -11,7 +11,7 @@ import torch
 from datasets import Dataset
 
 from emospeech_hf import EmoSpeechFeatureExtractor
-from emospeech_hf.data import load_corpus
+from emospeech_hf.data import EmotionCollator, load_corpus
 from emospeech_hf.training import features
 from emospeech_hf.training.building import build_model, build_processor
 from emospeech_hf.training.features import FeatureBuilder, FeatureTable
@@ -45,6 +45,32 @@ def test_frozen_encoder(shared_corpus_dir: Path, text_encoder_dir: Path, tmp_pat
             embeds = build.model.emospeech.get_text_features(inputs["input_ids"], inputs["attention_mask"])
         np.testing.assert_allclose(table[index]["text_embeds"], embeds[0].numpy(), atol=1e-5)
         assert table[index]["label"] == row["label"]
+
+
+def test_sequences_for_a_fusion_that_attends(
+    shared_corpus_dir: Path, text_encoder_dir: Path, speech_encoder_dir: Path, tmp_path: Path
+) -> None:
+    corpus = load_corpus(shared_corpus_dir)["train"]
+    build = builder(
+        paper(text_encoder_dir, speech_encoder=str(speech_encoder_dir), fusion="multihead", num_mfcc=13), tmp_path
+    )
+    dataset, problems = build.add_features(corpus, "train")
+    assert not problems
+    table = FeatureTable(dataset.select([47, 0, 17]))
+    assert table.lengths == [len(table[row]["mfcc_frames"]) for row in range(3)]
+    assert EmotionCollator(build.processor)([table[0], table[1]])["labels"].tolist() == [
+        corpus[47]["label"],
+        corpus[0]["label"],
+    ]
+    for row, index in enumerate((47, 0, 17)):
+        inputs = build.processor(audio=corpus[index]["audio"], text=corpus[index]["text"], return_tensors="pt")
+        batch = EmotionCollator(build.processor)([table[row]])
+        np.testing.assert_array_equal(batch["mfcc_frames"].numpy(), inputs["mfcc_frames"].numpy())
+        assert batch["attention_mask"].shape == inputs["attention_mask"].shape
+        batch.pop("labels")
+        model = build.model.eval()
+        with torch.no_grad():
+            torch.testing.assert_close(model(**batch).logits, model(**inputs).logits, atol=1e-4, rtol=1e-4)
 
 
 def test_trained_encoder_gets_tokens(shared_corpus_dir: Path, text_encoder_dir: Path, tmp_path: Path) -> None:
