@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from datasets import Dataset
 from tqdm.auto import tqdm
 from transformers import AutoConfig, pipeline
 
 from .configuration_emospeech import TASK, EmoSpeechConfig
-from .data import load_corpus
-from .evaluation import compare_predictions, compute_metrics, metrics_table, plot_confusion_matrix, plot_reliability
+from .data import load_corpus, load_unlabelled
+from .evaluation import Predictions, compare_predictions, metrics_table, plot_confusion_matrix, plot_reliability
 from .pipeline_emospeech import AudioTextEmotionPipeline
-from .safe_writing import write_json, write_text
+from .safe_writing import write_bytes, write_json, write_text
 
 
 def load_pipeline(model: str | Path, revision: str | None = None) -> AudioTextEmotionPipeline:
@@ -77,34 +79,16 @@ def evaluate_model(
     dataset = corpus[split]
     if None in dataset["label"]:
         raise ValueError(f"The split {split!r} of {data} has no labels, so there is nothing to score against.")
-    answers = list(
-        tqdm(
-            classify((row for row in dataset), batch_size=batch_size),
-            total=len(dataset),
-            desc="Scoring",
-            unit="utterance",
-        )
-    )
+    answers = _classify_all(classify, dataset, batch_size)
     names = [config.id2label[index] for index in range(config.num_labels)]
-    scores = [{entry["label"]: entry["score"] for entry in answer} for answer in answers]
-    predictions = [answer[0]["label"] for answer in answers]
-    references = dataset.features["label"].int2str(dataset["label"][:])
-    groups = dataset["group"][:]
-    metrics = compute_metrics(
-        [names.index(reference) for reference in references],
-        [names.index(prediction) for prediction in predictions],
-        names,
-        None if None in groups else groups,
-        np.array([[row[name] for name in names] for row in scores]),
-        dataset["gender"][:],
-    )
+    predictions = Predictions.from_scores(_score_matrix(answers, names), dataset, names)
+    metrics = predictions.metrics()
     metrics.update(
         model=Path(model).name if Path(model).exists() else str(model), revision=revision, scored_split=split
     )
-    _write_predictions(output / "predictions.csv", dataset["id"][:], references, predictions, scores, names, groups)
-    picture = output / "confusion_matrix.png"
+    predictions.save(output / "predictions.csv")
     title = f"{metrics['model']} on {split}"
-    plot_confusion_matrix(metrics["confusion_matrix"], names, picture, title)
+    plot_confusion_matrix(metrics["confusion_matrix"], names, output / "confusion_matrix.png", title)
     plot_reliability(metrics["calibration"], output / "reliability.png", title)
     write_json(output / "metrics.json", metrics)
     print(metrics_table(metrics, title))
@@ -124,52 +108,71 @@ def compare_files(first: Path, second: Path) -> dict[str, Any]:
     Raises:
         ValueError: If a file lacks a column, or the files are of other rows or other labels.
     """
-    tables = [_read_predictions(path) for path in (first, second)]
-    differing = tables[0].keys() ^ tables[1].keys()
+    one, other = Predictions.load(first), Predictions.load(second)
+    differing = set(one.ids) ^ set(other.ids)
     if differing:
-        raise ValueError(
-            f"{first} and {second} are of other rows: {sorted(differing)[0]!r} stands in one of them only."
-        )
-    ids = sorted(tables[0])
-    for identifier in ids:
-        own, other = tables[0][identifier], tables[1][identifier]
-        if own["label"] != other["label"]:
-            raise ValueError(f"{identifier!r} is {own['label']!r} in {first} and {other['label']!r} in {second}.")
-    rows = [(tables[0][identifier], tables[1][identifier]) for identifier in ids]
-    names = sorted({row[key] for pair in rows for row in pair for key in ("label", "prediction")})
-    groups = [own["group"] for own, _ in rows]
-    return compare_predictions(
-        [names.index(own["label"]) for own, _ in rows],
-        [names.index(own["prediction"]) for own, _ in rows],
-        [names.index(other["prediction"]) for _, other in rows],
-        len(names),
-        groups if all(groups) else None,
-    )
+        raise ValueError(f"{first} and {second} are of other rows: {min(differing)!r} stands in one of them only.")
+    names = sorted({*one.names, *other.names})
+    one, other = one.arranged(one.ids, names), other.arranged(one.ids, names)
+    for identifier, own, theirs in zip(one.ids, one.references, other.references):
+        if own != theirs:
+            raise ValueError(f"{identifier!r} is {names[own]!r} in {first} and {names[theirs]!r} in {second}.")
+    return compare_predictions(one.references, one.predicted, other.predicted, len(names), one.known_groups)
 
 
-def _read_predictions(path: Path) -> dict[str, dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    missing = {"id", "label", "prediction"} - set(rows[0] if rows else ())
-    if missing:
-        raise ValueError(
-            f"{path}: there is no column {sorted(missing)[0]}, or no row; `emospeech evaluate` writes such files."
-        )
-    return {row["id"]: {**row, "group": row.get("group", "")} for row in rows}
+def write_submission(
+    model: str | Path,
+    test: Path,
+    output: Path,
+    segments: Path | None = None,
+    revision: str | None = None,
+    batch_size: int = 16,
+) -> Path:
+    """
+    Tell the emotion of a contest's unlabelled rows, and write them as EmoSPeech 2024 takes them: a ZIP file that holds
+    `results.csv` with the columns `id` and `label`, in the order of the test file.
+
+    Args:
+        model (`str` or `Path`), revision (`str`, *optional*): see [`load_pipeline`].
+        test (`Path`): CSV with `id` and `transcription`.
+        output (`Path`): the ZIP file, or with the suffix `.csv` the bare table.
+        segments (`Path`, *optional*): folder of the recordings, named by id, for a model that hears; by default they
+            are sought beside the CSV and in `audio/` and `segments/` there.
+        batch_size (`int`, *optional*, defaults to 16): utterances that go through the model together.
+
+    Returns:
+        `Path`: the file.
+
+    Raises:
+        CorpusError: If a row cannot be used: a contest wants an answer for each.
+        ValueError: If `output` has another suffix.
+    """
+    if output.suffix not in (".zip", ".csv"):
+        raise ValueError(f"{output}: a submission is a .zip file, or the .csv inside it.")
+    classify = load_pipeline(model, revision)
+    dataset = load_unlabelled(test, classify.model.config.modalities, segments)
+    answers = _classify_all(classify, dataset, batch_size)
+    table = io.StringIO()
+    writer = csv.writer(table)
+    writer.writerow(("id", "label"))
+    writer.writerows((identifier, answer[0]["label"]) for identifier, answer in zip(dataset["id"], answers))
+    if output.suffix == ".csv":
+        write_text(output, table.getvalue())
+    else:
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+            # A fixed date, so that the same answers make the same file.
+            archive.writestr(zipfile.ZipInfo("results.csv"), table.getvalue(), zipfile.ZIP_DEFLATED)
+        write_bytes(output, content.getvalue())
+    return output
 
 
-def _write_predictions(
-    path: Path,
-    ids: list[str],
-    references: list[str],
-    predictions: list[str],
-    scores: list[dict[str, float]],
-    names: list[str],
-    groups: list[str | None],
-) -> None:
-    file = io.StringIO()
-    writer = csv.writer(file)
-    writer.writerow(["id", "label", "prediction", *names, "group"])
-    for identifier, reference, prediction, row, group in zip(ids, references, predictions, scores, groups):
-        writer.writerow([identifier, reference, prediction, *(f"{row[name]:.6f}" for name in names), group or ""])
-    write_text(path, file.getvalue())
+def _classify_all(classify: AudioTextEmotionPipeline, dataset: Dataset, batch_size: int) -> list[list[dict[str, Any]]]:
+    answers = classify((row for row in dataset), batch_size=batch_size)
+    return list(tqdm(answers, total=len(dataset), desc="Scoring", unit="utterance"))
+
+
+def _score_matrix(answers: list[list[dict[str, Any]]], names: list[str]) -> np.ndarray:
+    """(utterances, classes), in the order of `names`."""
+    rows = [{entry["label"]: entry["score"] for entry in answer} for answer in answers]
+    return np.array([[row[name] for name in names] for row in rows])

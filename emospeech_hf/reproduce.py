@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import functools
 import logging
-from collections.abc import Iterable, Sequence
+import operator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,17 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from . import __version__
-from .evaluation import plot_confusion_matrix, plot_curves
+from .evaluation import (
+    Predictions,
+    bootstrap_mean_macro_f1,
+    gender_lines,
+    interval_text,
+    plot_confusion_matrix,
+    plot_curves,
+    scores_by_gender,
+)
 from .safe_writing import write_json, write_text
-from .training import RunOptions, load_recipe, train
-from .training.recipe import Recipe
+from .training import PREDICTIONS_FILE, RunOptions, encoder_settings, finish_run, load_recipe
 
 
 logger = logging.getLogger(__name__)
@@ -58,7 +66,8 @@ def reproduce(
     recipes: Sequence[str] = EXPERIMENT_RECIPES,
     seeds: Sequence[int] = (42, 43, 44),
     text_encoder: str | None = None,
-    settings: Iterable[str] = (),
+    settings: Sequence[str] = (),
+    data_revision: str | None = None,
 ) -> dict[str, Any]:
     """
     Run experiments, each with several seeds, and write `results.md`, `results.json` and pictures.
@@ -71,7 +80,8 @@ def reproduce(
         recipes (`Sequence[str]`, *optional*): which experiments; by default all.
         seeds (`Sequence[int]`, *optional*, defaults to `(42, 43, 44)`): of weights, order, dropout and split.
         text_encoder (`str`, *optional*): Hub id or folder instead of the recipes' own.
-        settings (`Iterable[str]`, *optional*): further `field=value` for every recipe.
+        settings (`Sequence[str]`, *optional*): further `field=value` for every recipe.
+        data_revision (`str`, *optional*): commit, branch or tag of the corpus on the Hub.
 
     Returns:
         `dict`: what stands in `results.json`.
@@ -83,56 +93,41 @@ def reproduce(
     unknown = [name for name in recipes if name not in known]
     if unknown:
         raise ValueError(f"{unknown[0]!r} is no experiment of the paper; they are {', '.join(known)}.")
-    common = list(settings)
-    if text_encoder is not None:
-        encoder = str(Path(text_encoder).resolve()) if Path(text_encoder).exists() else text_encoder
-        common += [f"text_encoder={encoder}", "text_revision="]
+    common = [*settings, *encoder_settings(text_encoder)]
     # All recipes are checked before the first is run.
     plans = [
-        (name, seed, load_recipe(name, [*common, f"training.seed={seed}", f"split_seed={seed}"]))
+        (name, seed, load_recipe(name, [f"training.seed={seed}", f"split_seed={seed}", *common]))
         for name in recipes
         for seed in seeds
     ]
-    _check_version(output)
     metrics: dict[str, list[dict[str, Any]]] = {name: [] for name in recipes}
+    predictions: dict[str, list[Predictions]] = {name: [] for name in recipes}
     for name, seed, recipe in tqdm(plans, desc="Experiments", unit="run"):
         logger.info("%s, seed %d", name, seed)
-        metrics[name].append(_run(recipe, data, output / "runs" / name / f"seed-{seed}", output / "cache"))
+        folder = output / "runs" / name / f"seed-{seed}"
+        options = RunOptions(
+            data=data, output_dir=folder, data_revision=data_revision, cache_dir=output / "cache", release=False
+        )
+        metrics[name].append(finish_run(recipe, options))
+        predictions[name].append(Predictions.load(folder / PREDICTIONS_FILE))
     results = {
         "emospeech_hf": __version__,
         "data": Path(data).name if Path(data).exists() else data,
         "text_encoder": Path(text_encoder).name if text_encoder and Path(text_encoder).exists() else text_encoder,
+        "settings": list(settings),
         "seeds": list(seeds),
-        "experiments": {name: _summary(known[name], runs) for name, runs in metrics.items()},
+        "experiments": {name: _summary(known[name], runs, predictions[name]) for name, runs in metrics.items()},
     }
-    _write(results, metrics, output)
+    _write(results, output)
     return results
 
 
-def _run(recipe: Recipe, data: str, folder: Path, cache: Path) -> dict[str, Any]:
-    finished = folder / "metrics.json"
-    if finished.is_file():
-        metrics = json.loads(finished.read_text(encoding="utf-8"))
-        described = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        if described == json.loads(json.dumps({"recipe": recipe.as_dict(), "data": data, "data_revision": None})):
-            return metrics
-        raise ValueError(f"{folder} holds a run with other settings or data: give another --output.")
-    resume = (folder / "run.json").is_file()
-    return train(recipe, RunOptions(data=data, output_dir=folder, cache_dir=cache, resume=resume))
-
-
-def _check_version(output: Path) -> None:
-    path = output / "results.json"
-    if path.is_file():
-        version = json.loads(path.read_text(encoding="utf-8")).get("emospeech_hf")
-        if version != __version__:
-            raise ValueError(
-                f"{output} holds results of emospeech_hf {version}; this is {__version__}. Give another --output."
-            )
-
-
-def _summary(experiment: Experiment, runs: list[dict[str, Any]]) -> dict[str, Any]:
+def _summary(
+    experiment: Experiment, runs: Sequence[dict[str, Any]], predictions: Sequence[Predictions]
+) -> dict[str, Any]:
     scores = [run["macro_f1"] for run in runs]
+    names = runs[0]["labels"]
+    together = functools.reduce(operator.add, predictions)
     return {
         "title": experiment.title,
         "paper": experiment.paper,
@@ -140,31 +135,31 @@ def _summary(experiment: Experiment, runs: list[dict[str, Any]]) -> dict[str, An
         "split": runs[0]["split"]["method"],
         "macro_f1": scores,
         "mean": float(np.mean(scores)),
-        "deviation": float(np.std(scores, ddof=1)) if len(scores) > 1 else 0.0,
-        # The widest that any seed's interval reaches: the seeds score different people.
-        "interval": [
-            min(run["macro_f1_interval"][0] for run in runs),
-            max(run["macro_f1_interval"][1] for run in runs),
-        ],
+        "deviation": float(np.std(scores, ddof=1)) if len(scores) > 1 else None,
+        "interval": bootstrap_mean_macro_f1(
+            [(rows.references, rows.predicted, rows.units) for rows in predictions], len(names)
+        ),
         "weighted_f1": [run["weighted_f1"] for run in runs],
+        "by_gender": scores_by_gender(
+            together.references, together.predicted, together.genders, len(names), together.units
+        ),
         "parameters_trained": runs[0]["parameters"]["trained"],
         "minutes": round(sum(run["minutes"] for run in runs), 2),
         "confusion_matrix": np.sum([run["confusion_matrix"] for run in runs], axis=0).tolist(),
-        "labels": runs[0]["labels"],
+        "labels": names,
+        "validation_macro_f1": {
+            f"seed {run['recipe']['training']['seed']}": [entry["macro_f1"] for entry in run["history"]] for run in runs
+        },
+        "notes": sorted({note for run in runs for note in run["notes"]}),
     }
 
 
-def _write(results: dict[str, Any], metrics: dict[str, list[dict[str, Any]]], output: Path) -> None:
+def _write(results: dict[str, Any], output: Path) -> None:
     for name, summary in results["experiments"].items():
-        title = summary["title"]
         matrix, curves = output / f"{name}_confusion_matrix.png", output / f"{name}_learning_curves.png"
-        scored = f"{title}\n{summary['scored_split']}, all seeds"
+        scored = f"{summary['title']}\n{summary['scored_split']}, {len(results['seeds'])} seeds together"
         plot_confusion_matrix(summary["confusion_matrix"], summary["labels"], matrix, scored)
-        histories = {
-            f"seed {run['recipe']['training']['seed']}": [entry["macro_f1"] for entry in run["history"]]
-            for run in metrics[name]
-        }
-        plot_curves(histories, curves, "epoch", "validation macro-F1", title)
+        plot_curves(summary["validation_macro_f1"], curves, "epoch", "validation macro-F1", summary["title"])
     write_json(output / "results.json", results)
     write_text(output / "results.md", results_table(results))
 
@@ -184,18 +179,18 @@ def results_table(results: dict[str, Any]) -> str:
         f"Data: {results['data']}. Text encoder: {encoder}. Seeds: {', '.join(map(str, results['seeds']))}, of "
         f"weights, order, dropout and split. emospeech_hf {results['emospeech_hf']}.",
         "",
-        "| recipe | experiment | paper, macro-F1 | here, macro-F1, mean ± deviation | intervals reach "
+        "| recipe | experiment | paper, macro-F1 | here, macro-F1, mean ± deviation | 95 % interval of the mean "
         "| split, scored on | parameters trained | minutes |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for name, summary in results["experiments"].items():
-        low, high = summary["interval"]
+        deviation = "" if summary["deviation"] is None else f" ± {summary['deviation']:.3f}"
         cells = [
             f"`{name}`",
             summary["title"],
             summary["paper"],
-            f"{summary['mean']:.3f} ± {summary['deviation']:.3f}",
-            f"{low:.3f} to {high:.3f}",
+            f"{summary['mean']:.3f}{deviation}",
+            interval_text(summary["interval"]),
             f"{summary['split']}, {summary['scored_split']}",
             f"{summary['parameters_trained']:,}",
             f"{summary['minutes']:.1f}",
@@ -208,6 +203,9 @@ def results_table(results: dict[str, Any]) -> str:
         "",
     ]
     for name, summary in results["experiments"].items():
-        lines += [f"## {summary['title']}", "", f"![confusion matrix]({name}_confusion_matrix.png)", ""]
+        scores = ", ".join(f"{score:.3f}" for score in summary["macro_f1"])
+        lines += [f"## {summary['title']}", "", f"- macro-F1 of each seed: {scores}"]
+        lines += [f"- {line}" for line in [*gender_lines(summary["by_gender"]), *summary["notes"]]]
+        lines += ["", f"![confusion matrix]({name}_confusion_matrix.png)", ""]
         lines += [f"![learning curves]({name}_learning_curves.png)", ""]
     return "\n".join(lines)

@@ -20,9 +20,20 @@ def write_text(path: Path, text: str) -> None:
         path (`Path`): the file; its folder is made where it is missing.
         text (`str`): its content.
     """
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """
+    Write a file aside and rename it into place.
+
+    Args:
+        path (`Path`): the file; its folder is made where it is missing.
+        content (`bytes`): its content.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
-    aside.write_text(text, encoding="utf-8")
+    aside.write_bytes(content)
     os.replace(aside, path)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ def test_evaluate(run_dir: Path, shared_corpus_dir: Path, tmp_path: Path, capsys
     assert metrics["n"] == 48
     with (tmp_path / "predictions.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["id", "label", "prediction", *EMOTIONS, "group"]
+    assert list(rows[0]) == ["id", "label", "prediction", *EMOTIONS, "group", "gender"]
     right = sum(row["label"] == row["prediction"] for row in rows)
     assert right / 48 == pytest.approx(metrics["accuracy"])
     for row in rows:
@@ -97,6 +98,32 @@ def test_compare(run_dir: Path, shared_corpus_dir: Path, tmp_path: Path, capsys:
     assert f"{rows[0][0]!r} is" in failing(["compare", str(first), str(second)], capsys)
     write_csv(second, ("id", "label"), [("1", "joy")])
     assert "no column prediction" in failing(["compare", str(first), str(second)], capsys)
+
+
+def test_submit(run_dir: Path, shared_corpus_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ids = ["s3-joy-0", "s0-anger-1.wav", "s1-fear-0"]
+    write_csv(tmp_path / "test.csv", ("id", "transcription"), [(name, "qué alegría") for name in ids])
+    arguments = ["submit", "--model", str(run_dir / "release"), "--test", str(tmp_path / "test.csv")]
+    arguments += ["--segments", str(shared_corpus_dir / "audio")]
+    for name in ("a.zip", "b.zip", "bare.csv"):
+        main([*arguments, "--output", str(tmp_path / name)])
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert archive.namelist() == ["results.csv"]
+        table = archive.read("results.csv")
+    assert table == (tmp_path / "bare.csv").read_bytes()
+    rows = list(csv.DictReader(table.decode().splitlines()))
+    assert [row["id"] for row in rows] == ids
+    assert {row["label"] for row in rows} <= set(EMOTIONS)
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+
+    assert "a submission is a .zip" in failing([*arguments, "--output", str(tmp_path / "x.txt")], capsys)
+    assert "no such file" in failing([*arguments[:3], "--test", "no.csv", "--output", "x.zip"], capsys)
+    write_csv(tmp_path / "test.csv", ("id", "transcription"), [("nobody", "hola"), ("s1-fear-0", "")])
+    message = failing([*arguments, "--output", str(tmp_path / "x.zip")], capsys)
+    assert "test.csv, row 2 (nobody): the audio is missing" in message
+    assert "test.csv, row 3 (s1-fear-0): the transcript is empty" in message
+    assert "skip" not in message  # a contest wants every row answered
+    assert not (tmp_path / "x.zip").exists()
 
 
 def test_release(run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

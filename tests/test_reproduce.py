@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emospeech_hf import reproduce as module
 from emospeech_hf.reproduce import EXPERIMENTS, reproduce
 from emospeech_hf.training import load_recipe
+from emospeech_hf.training import run as module
 
 
 QUICK = ["training.epochs=2", "fusion_dim=8", "classifier_dim=8", "trackers=[]", "validation_fraction=0.25"]
@@ -28,6 +28,8 @@ def test_every_experiment_is_a_recipe() -> None:
         ("task2_beto", {"text_encoder", "text_revision"}),
         ("task2_mfcc56", {"num_mfcc"}),
         ("task2_mfcc256", {"num_mfcc", "num_mel_bins"}),
+        ("task2_attention", {"fusion"}),
+        ("task2_multihead", {"fusion"}),
     ):
         variant = recipes[name].as_dict()
         assert variant["training"] == plain["training"]
@@ -71,16 +73,18 @@ def test_results_and_going_on(
     table = (tmp_path / "results.md").read_text(encoding="utf-8")
     assert f"{summary['mean']:.3f} ± {summary['deviation']:.3f}" in table
     assert "0.7123 (official test)" in table
+    assert summary["interval"][0] < summary["mean"] < summary["interval"][1]
+    assert "macro-F1, gap" in table
     assert str(text_encoder_dir) not in table
     for name in ("task1", "task2", "task2_mfcc256"):
         assert (tmp_path / f"{name}_confusion_matrix.png").exists()
         assert (tmp_path / f"{name}_learning_curves.png").exists()
     assert json.loads((tmp_path / "results.json").read_text(encoding="utf-8")) == results
 
-    with pytest.raises(ValueError, match="other settings"):
+    with pytest.raises(ValueError, match="learning_rate"):
         reproduce(**{**arguments, "settings": [*QUICK, "learning_rate=1"]})
-    results["emospeech_hf"] = "0.0.1"
-    (tmp_path / "results.json").write_text(json.dumps(results), encoding="utf-8")
+    runs[0]["versions"]["emospeech_hf"] = "0.0.1"
+    (tmp_path / "runs/task2/seed-1/metrics.json").write_text(json.dumps(runs[0]), encoding="utf-8")
     with pytest.raises(ValueError, match=r"emospeech_hf 0\.0\.1"):
         reproduce(**arguments)
 

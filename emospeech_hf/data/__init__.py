@@ -1,7 +1,7 @@
 """What a corpus is here: its schema, how it is loaded and checked, split, and made into batches."""
 
 from .collation import EmotionCollator
-from .loading import load_corpus
+from .loading import load_corpus, load_unlabelled
 from .problems import CorpusError, Problem, write_rejected
 from .schema import SPLITS, corpus_features
 from .splits import SplitReport, hold_out, split_corpus
@@ -16,6 +16,7 @@ __all__ = [
     "corpus_features",
     "hold_out",
     "load_corpus",
+    "load_unlabelled",
     "split_corpus",
     "write_rejected",
 ]

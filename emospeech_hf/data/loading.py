@@ -12,7 +12,7 @@ import datasets
 from datasets import Audio, ClassLabel, Dataset, DatasetDict, load_dataset
 
 from ..configuration_emospeech import MODALITIES
-from .folder import read_folder
+from .folder import find_audio, read_csv, read_folder
 from .problems import CorpusError, Problem, write_rejected
 from .rows import Row, check_rows, set_groups
 from .schema import GROUP_COLUMNS, ID_COLUMNS, SPLITS, TEXT_COLUMNS, corpus_features
@@ -64,8 +64,12 @@ def load_corpus(
     """
     splits = _read(source, revision, "surrogateescape" if skip_bad_rows else "strict")
     rows = [row for split in splits.values() for row in split]
-    if not rows:
-        raise CorpusError([Problem(str(source), 0, "", "the corpus has no rows", "Add utterances")])
+    empty = [split for split, members in splits.items() if not members]
+    if empty or not rows:
+        cure = "Add utterances, or take the split out"
+        raise CorpusError(
+            [Problem(str(source), 0, "", f"the split {split} has no rows", cure) for split in empty or ["train"]]
+        )
     problems = check_rows(rows, tuple(modalities), labelled=True)
     if problems and not skip_bad_rows:
         raise CorpusError(list(problems.values()))
@@ -73,8 +77,47 @@ def load_corpus(
         _report(list(problems.values()), len(rows), rejected)
     bad = {id(rows[index]) for index in problems}
     kept = {split: [row for row in members if id(row) not in bad] for split, members in splits.items()}
+    lost = [split for split, members in kept.items() if not members]
+    if lost:
+        own = [problem for problem in problems.values() if problem.file == splits[lost[0]][0].file]
+        raise CorpusError(own, skippable=False)
     set_groups([row for members in kept.values() for row in members])
-    return DatasetDict({split: rows_to_dataset(members) for split, members in kept.items() if members})
+    return DatasetDict({split: rows_to_dataset(members) for split, members in kept.items()})
+
+
+def load_unlabelled(path: str | Path, modalities: Iterable[str] = MODALITIES, segments: Path | None = None) -> Dataset:
+    """
+    Load a contest's test file, whose labels are not told, and check every row of it.
+
+    Args:
+        path (`str` or `Path`): CSV with `id` or `filename`, and `transcription` or `text`. A column `label` is ignored.
+        modalities (`Iterable[str]`, *optional*, defaults to `("speech", "text")`): what is needed of each row.
+        segments (`Path`, *optional*): folder of the recordings; by default the CSV's own, and `audio/` and `segments/`
+            in it.
+
+    Returns:
+        `Dataset` of the schema, in the order of the file.
+
+    Raises:
+        CorpusError: With each problem's file, row and cure.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file.")
+    rows = read_csv(path, labelled=False)
+    if not rows:
+        raise CorpusError([Problem(path.name, 0, "", "the file has no rows", "Add utterances")])
+    if segments is None:
+        find_audio(rows, path.parent)
+    else:
+        find_audio(rows, segments, ("",))
+    for row in rows:
+        row.label = None
+    problems = check_rows(rows, tuple(modalities), labelled=False)
+    if problems:
+        raise CorpusError(list(problems.values()), skippable=False)
+    set_groups(rows)
+    return rows_to_dataset(rows)
 
 
 def rows_to_dataset(rows: list[Row]) -> Dataset:

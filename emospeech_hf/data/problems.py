@@ -42,16 +42,17 @@ class CorpusError(ValueError):
 
     Args:
         problems (`Sequence[Problem]`): all that was found, not only the first.
+        skippable (`bool`, *optional*, defaults to `True`): whether the rows may be left out, as the message then says.
     """
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[Problem], skippable: bool = True) -> None:
         self.problems = list(problems)
         lines = [f"  {problem}" for problem in self.problems[:PROBLEMS_SHOWN]]
         if len(self.problems) > PROBLEMS_SHOWN:
             lines.append(f"  ... and {len(self.problems) - PROBLEMS_SHOWN} more.")
         count = "1 problem" if len(self.problems) == 1 else f"{len(self.problems)} problems"
         hint = ""
-        if all(problem.row for problem in self.problems):
+        if skippable and all(problem.row for problem in self.problems):
             hint = "\nMend these rows, or go on without them with --skip-bad-rows (they are listed in rejected.csv)."
         super().__init__(f"The corpus has {count}:\n" + "\n".join(lines) + hint)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from datasets import Dataset, DatasetDict
-from sklearn.model_selection import StratifiedGroupKFold, train_test_split
+from datasets import Dataset, DatasetDict, concatenate_datasets
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, train_test_split
 
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ class SplitReport:
         groups (`dict[str, int]`): speakers or source videos in each split.
         dropped (`int`): training rows left out because their group is in validation or test.
         leaks (`dict[str, int]`): held-out split to the number of its rows whose group is in train as well.
+        fold, folds (`int`): of a cross-validation, which part is the test split, from 1, and of how many; 0 elsewhere.
     """
 
     method: str
@@ -36,6 +38,8 @@ class SplitReport:
     groups: dict[str, int] = field(default_factory=dict)
     dropped: int = 0
     leaks: dict[str, int] = field(default_factory=dict)
+    fold: int = 0
+    folds: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -47,6 +51,8 @@ def split_corpus(
     validation_fraction: float = 0.1,
     test_fraction: float = 0.0,
     seed: int = 42,
+    fold: int = 0,
+    folds: int = 0,
 ) -> tuple[DatasetDict, SplitReport]:
     """
     Make the splits that a training run needs.
@@ -64,17 +70,21 @@ def split_corpus(
         test_fraction (`float`, *optional*, defaults to 0.0): share of train that becomes test, unless the corpus has
             a test split of its own.
         seed (`int`, *optional*, defaults to 42): of what is drawn.
+        fold, folds (`int`, *optional*, default to 0): for cross-validation; the corpus' own splits are put together and
+            cut into `folds` parts, of which part `fold`, from 1, becomes the test split.
 
     Returns:
-        `tuple[DatasetDict, SplitReport]`: train, validation and perhaps test; and how they came about.
+        `tuple[DatasetDict, SplitReport]`: train, and as far as asked for validation and test; and how they came about.
 
     Raises:
-        ValueError: If the corpus has no train split, no groups to split by, too few of them, or too few rows of a
-            class.
+        ValueError: If the corpus has no train split, no groups to split by, too few of them, too few rows of a class,
+            or a fold is out of range.
     """
     if "train" not in corpus:
         raise ValueError(f"The corpus has no train split; it has {', '.join(corpus) or 'none'}.")
-    splits = dict(corpus)
+    if folds and method == "official":
+        raise ValueError("Cross-validation cuts the corpus anew: ask for the split 'grouped' or 'random'.")
+    splits = {"train": concatenate_datasets(list(corpus.values()))} if folds else dict(corpus)
     has_groups = _has_groups(splits["train"])
     if method == "auto":
         method = "grouped" if has_groups else "official" if "validation" in splits else "random"
@@ -85,14 +95,17 @@ def split_corpus(
     if method == "official" and len(splits) == 1:
         raise ValueError("The corpus comes with no split but train: ask for the split 'grouped' or 'random'.")
     by_group = method == "grouped" or (method == "official" and has_groups)
-    report = SplitReport(method, seed)
-    if method == "grouped":
+    report = SplitReport(method, seed, fold=fold, folds=folds)
+    if folds:
+        splits["train"], splits["test"] = cut_fold(splits["train"], fold, folds, seed, by_group)
+        test_fraction = 1 / folds
+    elif method == "grouped":
         splits["train"], report.dropped = _without_groups_of(splits)
     if test_fraction and "test" not in splits:
         splits["train"], splits["test"] = hold_out(splits["train"], test_fraction, seed, by_group)
     if validation_fraction and "validation" not in splits:
         # The share is of the corpus, not of what the test split has left of it.
-        share = validation_fraction / (1 - test_fraction) if "test" not in corpus else validation_fraction
+        share = validation_fraction if "test" in corpus and not folds else validation_fraction / (1 - test_fraction)
         splits["train"], splits["validation"] = hold_out(splits["train"], share, seed, by_group)
     report.rows = {name: len(split) for name, split in splits.items()}
     if has_groups:
@@ -141,6 +154,39 @@ def hold_out(dataset: Dataset, fraction: float, seed: int, by_group: bool) -> tu
             raise ValueError(f"There is only one utterance of {rare!r}: a stratified split needs two of each class.")
         kept, held = train_test_split(np.arange(len(labels)), test_size=fraction, random_state=seed, stratify=labels)
     return dataset.select(np.sort(kept)), dataset.select(np.sort(held))
+
+
+def cut_fold(dataset: Dataset, fold: int, folds: int, seed: int, by_group: bool) -> tuple[Dataset, Dataset]:
+    """
+    Cut one part of a cross-validation off a dataset.
+
+    Args:
+        dataset (`Dataset`): of the schema, labelled.
+        fold (`int`): which part, from 1.
+        folds (`int`): into how many parts the dataset is cut, stratified by label.
+        seed (`int`): of the parts; the same for all folds.
+        by_group (`bool`): keep groups whole.
+
+    Returns:
+        `tuple[Dataset, Dataset]`: the rest, and the part.
+
+    Raises:
+        ValueError: If the fold is out of range, or there are fewer groups than folds.
+    """
+    if not folds >= 2 or not 1 <= fold <= folds:
+        raise ValueError(f"There is no fold {fold} of {folds}; folds count from 1, and there are at least two.")
+    labels = np.asarray(dataset["label"])
+    groups = np.asarray(dataset["group"]) if by_group else None
+    units = len(set(dataset["group"])) if by_group else len(labels)
+    if units < folds:
+        raise ValueError(f"{units} {'groups' if by_group else 'rows'} cannot be cut into {folds} folds.")
+    kind = StratifiedGroupKFold if by_group else StratifiedKFold
+    with warnings.catch_warnings():
+        # A class with fewer rows than folds is told by the report.
+        warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
+        parts = list(kind(folds, shuffle=True, random_state=seed).split(labels, labels, groups))
+    kept, held = parts[fold - 1]
+    return dataset.select(kept), dataset.select(held)
 
 
 def _hold_out_groups(

@@ -2,18 +2,23 @@
 
 from .calibration import calibration
 from .comparison import compare_predictions, scores_by_gender
-from .intervals import bootstrap_macro_f1
+from .intervals import bootstrap_macro_f1, bootstrap_mean_macro_f1
 from .metrics import compute_metrics
 from .plots import plot_confusion_matrix, plot_curves, plot_reliability
-from .tables import comparison_table, metrics_table, score_bars
+from .predictions import Predictions
+from .tables import comparison_table, gender_lines, interval_text, metrics_table, score_bars
 
 
 __all__ = [
+    "Predictions",
     "bootstrap_macro_f1",
+    "bootstrap_mean_macro_f1",
     "calibration",
     "compare_predictions",
     "comparison_table",
     "compute_metrics",
+    "gender_lines",
+    "interval_text",
     "metrics_table",
     "plot_confusion_matrix",
     "plot_curves",

@@ -82,9 +82,9 @@ def scores_by_gender(
         seed (`int`, *optional*, defaults to 0): of the bootstrap.
 
     Returns:
-        `dict`: gender to `macro_f1`, `interval` and `n`, and with two genders or more `gap`: `macro_f1`, the
-        difference of the highest and the lowest, its `interval`, and which genders are `best` and `worst`. `None`
-        where no row tells a gender.
+        `dict`: gender to `macro_f1`, `interval` (`None` where one group alone has that gender) and `n`, and with two
+        genders or more `gap`: `macro_f1`, the difference of the highest and the lowest, its `interval`, and which
+        genders are `best` and `worst`. `None` where no row tells a gender.
     """
     truth, guess = np.asarray(references), np.asarray(predictions)
     named = np.array([gender or "" for gender in genders])
@@ -100,14 +100,17 @@ def scores_by_gender(
         resampled[name] = resampled_macro_f1(truth[rows], guess[rows], num_classes, units[rows], draws)
         report[name] = {
             "macro_f1": float(f1_score(truth[rows], guess[rows], average="macro", zero_division=0.0)),
-            "interval": quantile_interval(resampled[name]),
+            # One person of a gender says nothing of the others.
+            "interval": quantile_interval(resampled[name]) if len(set(units[rows])) > 1 else None,
             "n": int(rows.sum()),
         }
     if len(names) > 1:
         best, worst = (pick(names, key=lambda name: report[name]["macro_f1"]) for pick in (max, min))
         report["gap"] = {
             "macro_f1": report[best]["macro_f1"] - report[worst]["macro_f1"],
-            "interval": quantile_interval(resampled[best] - resampled[worst]),
+            "interval": quantile_interval(resampled[best] - resampled[worst])
+            if report[best]["interval"] and report[worst]["interval"]
+            else None,
             "best": best,
             "worst": worst,
         }

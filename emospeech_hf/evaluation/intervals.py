@@ -17,7 +17,7 @@ def bootstrap_macro_f1(
     groups: Sequence[str] | None = None,
     seed: int = 0,
     confidence: float = 0.95,
-) -> list[float]:
+) -> list[float] | None:
     """
     Bootstrap interval of macro-F1, resampling groups where there are any, else rows.
 
@@ -29,11 +29,39 @@ def bootstrap_macro_f1(
         confidence (`float`, *optional*, defaults to 0.95): share of resamples inside the interval.
 
     Returns:
-        `list[float]`: lower and upper end.
+        `list[float]`: lower and upper end; `None` where all rows are of one group, of whom nothing follows for others.
     """
     units = resampling_units(len(references), groups)
     scores = resampled_macro_f1(references, predictions, num_classes, units, draw_units(units, seed))
-    return quantile_interval(scores, confidence)
+    return quantile_interval(scores, confidence) if units.max() > 0 else None
+
+
+def bootstrap_mean_macro_f1(
+    runs: Sequence[tuple[Sequence[int], Sequence[int], Sequence[str]]], num_classes: int, seed: int = 0
+) -> list[float] | None:
+    """
+    Bootstrap interval of the mean of several runs' macro-F1. Runs with other seeds may score some of the same people:
+    these are drawn, or left out, for all runs together.
+
+    Args:
+        runs (`Sequence` of `(references, predictions, units)`): class numbers of each run's rows, and the name of what
+            each row is drawn with, its group or its id.
+        num_classes (`int`): how many classes there are.
+        seed (`int`, *optional*, defaults to 0): of the resampling.
+
+    Returns:
+        `list[float]`: lower and upper end of the 95 % interval; `None` where all rows are of one unit.
+    """
+    names, numbers = np.unique(np.concatenate([units for _, _, units in runs]), return_inverse=True)
+    if len(names) < 2:
+        return None
+    draws = draw_units(numbers, seed)
+    ends = np.cumsum([len(units) for _, _, units in runs])[:-1]
+    scores = [
+        resampled_macro_f1(np.asarray(references), np.asarray(predictions), num_classes, units, draws)
+        for (references, predictions, _), units in zip(runs, np.split(numbers, ends))
+    ]
+    return quantile_interval(np.nanmean(scores, axis=0))
 
 
 def resampling_units(rows: int, groups: Sequence[str] | None) -> np.ndarray:

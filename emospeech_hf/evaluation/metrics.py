@@ -40,11 +40,11 @@ def compute_metrics(
         seed (`int`, *optional*, defaults to 0): of the bootstrap.
 
     Returns:
-        `dict`: `macro_f1`, `macro_f1_interval` (95 % bootstrap), `weighted_f1`, `accuracy`, `macro_precision`,
-        `macro_recall`, `unweighted_average_recall` (over the classes of the references), `per_class` (name to
-        precision, recall, f1, support), `confusion_matrix` (rows are references), `labels`, `n`, and `notes`, sentences
-        on what makes the scores doubtful; where asked for, `calibration` (see [`~evaluation.calibration`]) and
-        `by_gender` (see [`~evaluation.scores_by_gender`]).
+        `dict`: `macro_f1`, `macro_f1_interval` (95 % bootstrap; `None` from one group), `weighted_f1`, `accuracy`,
+        `macro_precision`, `macro_recall`, `unweighted_average_recall` (over the classes of the references),
+        `per_class` (name to precision, recall, f1, support), `confusion_matrix` (rows are references), `labels`, `n`,
+        and `notes`, sentences on what makes the scores doubtful; where asked for, `calibration` (see
+        [`~evaluation.calibration`]) and `by_gender` (see [`~evaluation.scores_by_gender`]).
 
     Raises:
         ValueError: If there are no rows, the lengths differ, or a number names no class.
@@ -116,6 +116,8 @@ def _notes(names: Sequence[str], support: np.ndarray, groups: Sequence[str] | No
             )
     if groups is None:
         notes.append("The corpus tells no speakers or videos; the interval takes the rows for independent.")
+    elif len(set(groups)) == 1:
+        notes.append("All rows come from one group: of others nothing follows, and there is no interval.")
     elif len(set(groups)) < 5:
         notes.append(f"The rows come from {len(set(groups))} groups only: the interval is rough.")
     return notes

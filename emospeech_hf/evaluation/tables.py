@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -17,7 +18,6 @@ def metrics_table(metrics: dict[str, Any], title: str) -> str:
     Returns:
         `str`: a table with a line for each class, the averages, and the notes.
     """
-    low, high = metrics["macro_f1_interval"]
     lines = [title, f"{'':<12}{'precision':>10}{'recall':>10}{'F1':>10}{'rows':>8}"]
     for name, scores in metrics["per_class"].items():
         lines.append(
@@ -27,7 +27,7 @@ def metrics_table(metrics: dict[str, Any], title: str) -> str:
         "-" * 50,
         f"{'macro':<12}{metrics['macro_precision']:>10.3f}{metrics['macro_recall']:>10.3f}"
         f"{metrics['macro_f1']:>10.3f}{metrics['n']:>8}",
-        f"macro-F1 {metrics['macro_f1']:.3f} (95 % interval {low:.3f} to {high:.3f}), "
+        f"macro-F1 {metrics['macro_f1']:.3f} (95 % interval {interval_text(metrics['macro_f1_interval'])}), "
         f"weighted F1 {metrics['weighted_f1']:.3f}, accuracy {metrics['accuracy']:.3f}",
         *_further(metrics),
         *(f"Note: {note}" for note in metrics["notes"]),
@@ -39,11 +39,33 @@ def _further(metrics: dict[str, Any]) -> list[str]:
     lines = []
     if "calibration" in metrics:
         lines.append(f"expected calibration error {metrics['calibration']['expected_calibration_error']:.3f}")
-    for name, scores in metrics.get("by_gender", {}).items():
-        low, high = scores["interval"]
+    return lines + gender_lines(metrics.get("by_gender"))
+
+
+def gender_lines(by_gender: dict[str, Any] | None) -> list[str]:
+    """
+    Args:
+        by_gender (`dict`, *optional*): as [`~evaluation.scores_by_gender`] gives it.
+
+    Returns:
+        `list[str]`: a line for each gender, and one for the gap; none where the corpus tells no gender.
+    """
+    lines = []
+    for name, scores in (by_gender or {}).items():
         what = f"gap {scores['best']} - {scores['worst']}" if name == "gap" else f"{name} ({scores['n']} rows)"
-        lines.append(f"macro-F1, {what}: {scores['macro_f1']:.3f} ({low:.3f} to {high:.3f})")
+        lines.append(f"macro-F1, {what}: {scores['macro_f1']:.3f} ({interval_text(scores['interval'])})")
     return lines
+
+
+def interval_text(interval: Sequence[float] | None) -> str:
+    """
+    Args:
+        interval (`Sequence[float]`, *optional*): lower and upper end.
+
+    Returns:
+        `str`: both, or why there are none.
+    """
+    return "none from one group" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
 
 
 def comparison_table(comparison: dict[str, Any], first: str, second: str) -> str:

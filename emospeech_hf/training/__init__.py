@@ -1,13 +1,19 @@
 """Recipes and the Accelerate loop that follows them."""
 
-from .recipe import Recipe, RecipeError, load_recipe, recipe_from_dict, recipe_names
-from .run import RunOptions, load_run, train
+from .recipe import Recipe, RecipeError, encoder_settings, load_recipe, recipe_from_dict, recipe_names
+from .report import METRICS_FILE, PICTURES, PREDICTIONS_FILE
+from .run import RunOptions, finish_run, load_run, train
 
 
 __all__ = [
+    "METRICS_FILE",
+    "PICTURES",
+    "PREDICTIONS_FILE",
     "Recipe",
     "RecipeError",
     "RunOptions",
+    "encoder_settings",
+    "finish_run",
     "load_recipe",
     "load_run",
     "recipe_from_dict",

@@ -11,7 +11,7 @@ from pathlib import Path
 from transformers.utils import logging as transformers_logging
 
 from ..data import CorpusError
-from .recipe import load_recipe, recipe_names
+from .recipe import encoder_settings, load_recipe, recipe_names
 from .run import RunOptions, train
 
 
@@ -82,16 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(format="%(message)s")
     logging.getLogger("emospeech_hf").setLevel(logging.INFO)
     transformers_logging.disable_progress_bar()
-    settings = list(options.settings)
-    for name in ("text_encoder", "speech_encoder"):
-        encoder = getattr(options, name)
-        if encoder is not None:
-            path = Path(encoder)
-            # The encoder of another recipe has other commits.
-            settings += [
-                f"{name}={path.resolve() if path.exists() else encoder}",
-                f"{name.removesuffix('_encoder')}_revision=",
-            ]
+    settings = [*options.settings, *encoder_settings(options.text_encoder, options.speech_encoder)]
     try:
         recipe = load_recipe(options.recipe, settings)
         train(

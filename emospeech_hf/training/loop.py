@@ -42,9 +42,10 @@ class Progress:
 
     Args:
         epoch (`int`): epochs done.
-        best_epoch (`int`): the epoch, from 1, of the best validation macro-F1; 0 before the first.
-        best_score (`float`): that macro-F1.
-        history (`list[dict]`): for each epoch its number, training loss, validation macro-F1 and learning rate.
+        best_epoch (`int`): the epoch, from 1, whose weights are kept; 0 before the first.
+        best_score (`float`): its validation macro-F1; -1 where none is measured.
+        history (`list[dict]`): for each epoch its number, training loss, learning rate, and validation macro-F1 where
+            there is a validation split.
     """
 
     epoch: int = 0
@@ -80,12 +81,13 @@ class EmotionTrainer:
         self.checkpoints = checkpoints
         self.progress = Progress()
 
-    def fit(self, train: FeatureTable, validation: FeatureTable, resume: bool = False) -> Progress:
+    def fit(self, train: FeatureTable, validation: FeatureTable | None, resume: bool = False) -> Progress:
         """
-        Train, and leave the weights of the best epoch in the model.
+        Train, and leave the weights of the best epoch, or of the last, in the model.
 
         Args:
-            train, validation ([`FeatureTable`]): labelled examples. The best epoch is chosen on the second.
+            train ([`FeatureTable`]): labelled examples.
+            validation ([`FeatureTable`], *optional*): labelled examples that the best epoch is chosen on.
             resume (`bool`, *optional*, defaults to `False`): go on from the last checkpoint, if there is one.
 
         Returns:
@@ -129,9 +131,10 @@ class EmotionTrainer:
             sampler.set_epoch(epoch)
             learning_rate = scheduler.get_last_lr()[0]
             loss = self._train_epoch(model, loader, optimizer, scheduler, loss_function, parameters, bar)
-            score = self._validate(validation)
+            score = None if validation is None else self._validate(validation)
             self._end_epoch(loss, score, learning_rate, optimizer, scheduler)
-            bar.set_postfix(loss=f"{loss:.3f}", macro_f1=f"{score:.3f}", best=f"{self.progress.best_score:.3f}")
+            scores = {} if score is None else {"macro_f1": score, "best": self.progress.best_score}
+            bar.set_postfix({name: f"{value:.3f}" for name, value in {"loss": loss, **scores}.items()})
         bar.close()
         accelerator.wait_for_everyone()
         weights, _ = load_checkpoint(self.checkpoints / "best")
@@ -198,17 +201,21 @@ class EmotionTrainer:
                 logits.append(self.accelerator.gather_for_metrics(self.model(**batch).logits.float()).cpu())
         return torch.cat(logits)[: len(table)].numpy()
 
-    def _end_epoch(self, loss: float, score: float, learning_rate: float, optimizer: Any, scheduler: Any) -> None:
+    def _end_epoch(
+        self, loss: float, score: float | None, learning_rate: float, optimizer: Any, scheduler: Any
+    ) -> None:
         progress = self.progress
         progress.epoch += 1
         if not math.isfinite(loss):
             raise FloatingPointError(
                 f"The loss of epoch {progress.epoch} is {loss}: lower the learning rate, or set mixed_precision=no."
             )
-        improved = score > progress.best_score
+        improved = self.recipe.keep == "last" or (score is not None and score > progress.best_score)
         if improved:
-            progress.best_epoch, progress.best_score = progress.epoch, score
-        entry = {"epoch": progress.epoch, "loss": loss, "macro_f1": score, "learning_rate": learning_rate}
+            progress.best_epoch, progress.best_score = progress.epoch, -1.0 if score is None else score
+        entry = {"epoch": progress.epoch, "loss": loss, "learning_rate": learning_rate}
+        if score is not None:
+            entry["macro_f1"] = score
         progress.history.append(entry)
         self.accelerator.log({name: value for name, value in entry.items() if name != "epoch"}, step=progress.epoch)
         if self.accelerator.is_main_process:

@@ -31,17 +31,21 @@ class DataRecipe:
 
     Args:
         split (`str`, *optional*, defaults to `"auto"`): see [`~data.split_corpus`].
-        validation_fraction (`float`, *optional*, defaults to 0.1): share that the best epoch is chosen on.
+        validation_fraction (`float`, *optional*, defaults to 0.1): share that the best epoch is chosen on; 0 trains on
+            all of it, with `training.keep: last`.
         test_fraction (`float`, *optional*, defaults to 0.0): share that is kept for the final score, where the corpus
             has no test split.
         split_seed (`int`, *optional*, defaults to 42): of the split; `training.seed` does not move it.
+        fold, folds (`int`, *optional*, default to 0): part of a cross-validation, see [`~data.split_corpus`].
     """
 
     __pydantic_config__ = STRICT
     split: SplitMethod = "auto"
-    validation_fraction: Annotated[float, Field(gt=0, le=0.5)] = 0.1
+    validation_fraction: Annotated[float, Field(ge=0, le=0.5)] = 0.1
     test_fraction: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     split_seed: int = 42
+    fold: NotNegative = 0
+    folds: NotNegative = 0
 
 
 @dataclass(kw_only=True)
@@ -98,6 +102,7 @@ class TrainingRecipe:
         mixed_precision (`str`): `"no"`, `"fp16"` or `"bf16"`.
         class_weights (`str`): `"balanced"` weighs the loss by inverse class frequency, `"none"` does not.
         label_smoothing (`float`): of the cross entropy.
+        keep (`str`): `"best"` keeps the epoch of the highest validation macro-F1, `"last"` the last one.
         early_stopping (`int`): epochs without a better validation macro-F1 after which to stop; 0 never stops.
         length_buckets (`bool`): put utterances of similar length into one batch.
         num_workers (`int`): processes that prepare batches.
@@ -121,6 +126,7 @@ class TrainingRecipe:
     mixed_precision: Literal["no", "fp16", "bf16"] = "no"
     class_weights: Literal["none", "balanced"] = "none"
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    keep: Literal["best", "last"] = "best"
     early_stopping: NotNegative = 0
     length_buckets: bool = True
     num_workers: NotNegative = 0
@@ -214,9 +220,38 @@ def recipe_from_dict(content: dict[str, Any], origin: str = "recipe") -> Recipe:
         RecipeError: See [`load_recipe`].
     """
     try:
-        return TypeAdapter(Recipe).validate_python(content)
+        recipe = TypeAdapter(Recipe).validate_python(content)
     except ValidationError as error:
         raise RecipeError("\n".join(_explain(problem, origin) for problem in error.errors())) from error
+    _check_together(recipe, origin)
+    return recipe
+
+
+def _check_together(recipe: Recipe, origin: str) -> None:
+    """Fields that are right by themselves and do not fit each other."""
+    training = recipe.training
+    if training.keep == "last" and training.early_stopping:
+        raise RecipeError(f"{origin}: early_stopping needs training.keep=best; with last there is no best epoch.")
+
+
+def encoder_settings(text_encoder: str | None = None, speech_encoder: str | None = None) -> list[str]:
+    """
+    Args:
+        text_encoder, speech_encoder (`str`, *optional*): Hub ids or folders in the place of a recipe's own.
+
+    Returns:
+        `list[str]`: the settings that put them there, for [`load_recipe`]; revisions go, as they are of the recipe's
+        encoders.
+    """
+    settings = []
+    for modality, encoder in (("text", text_encoder), ("speech", speech_encoder)):
+        if encoder is not None:
+            path = Path(encoder)
+            settings += [
+                f"{modality}_encoder={path.resolve() if path.exists() else encoder}",
+                f"{modality}_revision=",
+            ]
+    return settings
 
 
 def _read(name_or_path: str | Path) -> tuple[str, str]:

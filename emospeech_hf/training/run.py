@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-import platform
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,7 @@ from scipy.special import softmax
 from .. import __version__
 from ..data import CorpusError, EmotionCollator, load_corpus, split_corpus, write_rejected
 from ..data.splits import SplitReport
-from ..evaluation import compute_metrics, metrics_table, plot_confusion_matrix, plot_reliability
+from ..evaluation import Predictions
 from ..hub import build_release
 from ..modeling_emospeech import EmoSpeechForEmotionClassification
 from ..processing_emospeech import EmoSpeechProcessor
@@ -31,14 +29,14 @@ from ..safe_writing import write_json
 from .building import build_model, build_processor, limit_text_length
 from .checkpoint import load_checkpoint, set_trained_weights
 from .features import FeatureBuilder, FeatureTable
-from .loop import EmotionTrainer, Progress
+from .loop import EmotionTrainer
 from .recipe import Recipe, recipe_from_dict
+from .report import METRICS_FILE, PICTURES, PREDICTIONS_FILE, describe_run, score_run, write_results
 
 
 logger = logging.getLogger(__name__)
 
 RUN_FILE = "run.json"
-PICTURES = ("confusion_matrix.png", "reliability.png")
 
 
 @dataclass(kw_only=True)
@@ -55,6 +53,7 @@ class RunOptions:
         resume (`bool`): go on from the last checkpoint.
         overwrite (`bool`): start anew where `output_dir` holds a run.
         skip_bad_rows (`bool`): leave out rows that cannot be used, and list them in `rejected.csv`.
+        release (`bool`): build the release folder; without it, `emospeech release` still can.
     """
 
     data: str
@@ -64,14 +63,15 @@ class RunOptions:
     resume: bool = False
     overwrite: bool = False
     skip_bad_rows: bool = False
+    release: bool = True
 
 
 def train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
     """
     Train by a recipe. May be called again in the same process, with another recipe.
 
-    `output_dir` then holds `metrics.json`, `confusion_matrix.png`, `checkpoints/`, the trackers' files, and
-    `release/`, the release folder of the best epoch.
+    `output_dir` then holds `metrics.json`, `predictions.csv`, `confusion_matrix.png`, `reliability.png`,
+    `checkpoints/`, the trackers' files, and `release/`, the release folder of the best epoch.
 
     Args:
         recipe ([`Recipe`]): the experiment.
@@ -112,7 +112,7 @@ def _train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
     if not accelerator.is_main_process:
         datasets.disable_progress_bars()
         logging.getLogger("emospeech_hf").setLevel(logging.ERROR)
-    description = {"recipe": recipe.as_dict(), "data": options.data, "data_revision": options.data_revision}
+    description = run_description(recipe, options)
     check_output_dir(output_dir, description, options)
 
     set_seed(recipe.training.seed)
@@ -133,30 +133,69 @@ def _train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
     trainer = EmotionTrainer(
         accelerator, model, EmotionCollator(processor), recipe.training, output_dir / "checkpoints"
     )
-    progress = trainer.fit(tables["train"], tables["validation"], resume=options.resume)
-    logits = {split: trainer.predict(table) for split, table in tables.items() if split != "train"}
-
-    metrics: dict[str, Any] = describe_run(recipe, split_report, progress, model, accelerator)
-    for split, values in logits.items():
-        groups = corpus[split]["group"][:] if split_report.groups else None
-        names = [model.config.id2label[index] for index in range(model.num_labels)]
-        metrics[split] = compute_metrics(
-            tables[split].columns["label"],
-            values.argmax(axis=1),
-            names,
-            groups,
-            softmax(values / model.config.temperature, axis=1),
-            corpus[split]["gender"][:],
+    progress = trainer.fit(tables["train"], tables.get("validation"), resume=options.resume)
+    names = [model.config.id2label[index] for index in range(model.num_labels)]
+    predictions = {
+        split: Predictions.from_scores(
+            softmax(trainer.predict(table) / model.config.temperature, axis=1), corpus[split], names
         )
-    # The top level repeats the scores to be looked at first, under the names that `emospeech evaluate` uses.
-    metrics["scored_split"] = "test" if "test" in metrics else "validation"
-    metrics = {**metrics[metrics["scored_split"]], **metrics}
+        for split, table in tables.items()
+        if split != "train"
+    }
+    metrics = describe_run(recipe, split_report, progress, model, accelerator)
+    metrics.update(score_run(predictions))
     metrics["minutes"] = round((time.perf_counter() - started) / 60, 2)
     if accelerator.is_main_process:
-        write_results(output_dir, metrics, accelerator.unwrap_model(model).cpu(), processor)
+        write_results(output_dir, metrics, predictions)
+        if options.release:
+            pictures = {name: output_dir / name for name in PICTURES if (output_dir / name).is_file()}
+            build_release(accelerator.unwrap_model(model).cpu(), processor, output_dir / "release", metrics, pictures)
+        # Last: a run is finished when its metrics are there.
+        write_json(output_dir / METRICS_FILE, metrics)
     accelerator.wait_for_everyone()
     accelerator.end_training()
     return metrics
+
+
+def finish_run(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
+    """
+    Train unless it is done: what is finished is read, what was stopped is resumed.
+
+    Args:
+        recipe ([`Recipe`]), options ([`RunOptions`]): see [`train`].
+
+    Returns:
+        `dict`: what stands in `metrics.json`.
+
+    Raises:
+        ValueError: If `output_dir` holds a run with another recipe or other data, or of another version.
+    """
+    started = (options.output_dir / RUN_FILE).is_file()
+    options = replace(options, resume=started)
+    if started:
+        check_output_dir(options.output_dir, run_description(recipe, options), options)
+    finished = options.output_dir / METRICS_FILE
+    if not finished.is_file():
+        return train(recipe, options)
+    metrics: dict[str, Any] = json.loads(finished.read_text(encoding="utf-8"))
+    version_of_run = metrics["versions"]["emospeech_hf"]
+    if version_of_run != __version__:
+        raise ValueError(
+            f"{options.output_dir} holds a run of emospeech_hf {version_of_run}; this is {__version__}. Give another "
+            "--output."
+        )
+    return metrics
+
+
+def run_description(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
+    """
+    Args:
+        recipe ([`Recipe`]), options ([`RunOptions`]): of the run.
+
+    Returns:
+        `dict`: what stands in `run.json`; two runs are the same if theirs are.
+    """
+    return {"recipe": recipe.as_dict(), "data": options.data, "data_revision": options.data_revision}
 
 
 def check_output_dir(output_dir: Path, description: dict[str, Any], options: RunOptions) -> None:
@@ -198,7 +237,7 @@ def remove_run(output_dir: Path) -> None:
     """
     for name in ("checkpoints", "release", "logs"):
         shutil.rmtree(output_dir / name, ignore_errors=True)
-    for name in ("metrics.json", *PICTURES):
+    for name in (METRICS_FILE, PREDICTIONS_FILE, *PICTURES):
         (output_dir / name).unlink(missing_ok=True)
 
 
@@ -255,75 +294,20 @@ def prepare_data(
         if accelerator.is_main_process:
             write_rejected(problems, rejected_audio)
     data = recipe.data
-    splits, report = split_corpus(corpus, data.split, data.validation_fraction, data.test_fraction, data.split_seed)
+    splits, report = split_corpus(
+        corpus,
+        data.split,
+        data.validation_fraction,
+        data.test_fraction,
+        data.split_seed,
+        data.fold,
+        data.folds,
+    )
+    if "validation" not in splits and recipe.training.keep == "best":
+        raise ValueError("There is no validation split to choose the best epoch on: set training.keep=last.")
     for split, part in splits.items():
         logger.info("%s: %d utterances, %d groups", split, len(part), report.groups.get(split, 0))
     return {split: FeatureTable(part) for split, part in splits.items()}, splits, report
-
-
-def describe_run(
-    recipe: Recipe,
-    split_report: SplitReport,
-    progress: Progress,
-    model: EmoSpeechForEmotionClassification,
-    accelerator: Accelerator,
-) -> dict[str, Any]:
-    """
-    Args:
-        recipe ([`Recipe`]), split_report ([`SplitReport`]), progress ([`Progress`]): of the run.
-        model ([`EmoSpeechForEmotionClassification`]): trained.
-        accelerator (`Accelerator`): tells the processes and the device.
-
-    Returns:
-        `dict`: what `metrics.json` says beside the scores.
-    """
-    parameters = list(model.parameters())
-    public = recipe.as_dict()
-    for encoder in ("text_encoder", "speech_encoder"):
-        # Metrics are released; the folders of this machine are nobody's business.
-        if public["model"][encoder] and Path(public["model"][encoder]).exists():
-            public["model"][encoder] = Path(public["model"][encoder]).name
-    return {
-        "recipe": public,
-        "encoders": {"text": public["model"]["text_encoder"], "speech": public["model"]["speech_encoder"]},
-        "split": split_report.as_dict(),
-        "epochs": progress.epoch,
-        "best_epoch": progress.best_epoch,
-        "history": progress.history,
-        "parameters": {
-            "all": sum(parameter.numel() for parameter in parameters),
-            "trained": sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
-        },
-        "processes": accelerator.num_processes,
-        "device": accelerator.device.type,
-        "versions": {
-            "python": platform.python_version(),
-            "emospeech_hf": __version__,
-            **{name: version(name) for name in ("torch", "transformers", "datasets", "accelerate")},
-        },
-    }
-
-
-def write_results(
-    output_dir: Path, metrics: dict[str, Any], model: EmoSpeechForEmotionClassification, processor: EmoSpeechProcessor
-) -> None:
-    """
-    Write `metrics.json`, `confusion_matrix.png` and `release/`, and print the table of scores.
-
-    Args:
-        output_dir (`Path`): the run's folder.
-        metrics (`dict`): of the run; scores of the test split where there is one, else of validation, are shown.
-        model ([`EmoSpeechForEmotionClassification`]), processor ([`EmoSpeechProcessor`]): to release.
-    """
-    shown = metrics["scored_split"]
-    title = f"Held-out {shown}, recipe {metrics['recipe']['name']}"
-    picture, reliability = (output_dir / name for name in PICTURES)
-    plot_confusion_matrix(metrics[shown]["confusion_matrix"], metrics[shown]["labels"], picture, title)
-    plot_reliability(metrics[shown]["calibration"], reliability, title)
-    write_json(output_dir / "metrics.json", metrics)
-    pictures = {path.name: path for path in (picture, reliability)}
-    build_release(model, processor, output_dir / "release", metrics, pictures)
-    print(metrics_table(metrics[shown], title))
 
 
 def load_run(output_dir: Path) -> tuple[EmoSpeechForEmotionClassification, EmoSpeechProcessor, dict[str, Any] | None]:
@@ -342,7 +326,7 @@ def load_run(output_dir: Path) -> tuple[EmoSpeechForEmotionClassification, EmoSp
     run_file, best, metrics_file = (
         output_dir / RUN_FILE,
         output_dir / "checkpoints" / "best",
-        output_dir / "metrics.json",
+        output_dir / METRICS_FILE,
     )
     if not run_file.is_file():
         raise FileNotFoundError(f"{output_dir} holds no run: there is no {RUN_FILE} in it.")

@@ -216,3 +216,16 @@ def test_audio_in_a_folder_of_its_speaker(tmp_path: Path) -> None:
     (folder / "audio/s0-joy-0.wav").rename(folder / "audio/ana/1.wav")
     write_csv(folder / "train.csv", HEADER, [("ana/1.wav", "s0", "joy", "hola")])
     assert load_corpus(folder)["train"][0]["audio"]["path"].endswith("audio/ana/1.wav")
+
+
+def test_a_split_without_rows_is_told(corpus_dir: Path) -> None:
+    (corpus_dir / "test.csv").write_text("id,transcription\n", encoding="utf-8")
+    with pytest.raises(CorpusError, match="the split test has no rows"):
+        load_corpus(corpus_dir)
+
+
+def test_a_split_of_which_nothing_is_left_is_told(corpus_dir: Path) -> None:
+    """Going on without its bad rows would silently be going on without the split."""
+    write_csv(corpus_dir / "test.csv", ("id", "transcription"), [("nobody.wav", "hola")])
+    with pytest.raises(CorpusError, match=r"test\.csv, row 2 \(nobody\.wav\): the audio is missing"):
+        load_corpus(corpus_dir, skip_bad_rows=True)

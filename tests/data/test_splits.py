@@ -7,6 +7,7 @@ import pytest
 from datasets import Dataset, DatasetDict, concatenate_datasets
 
 from emospeech_hf.data import corpus_features, hold_out, split_corpus
+from emospeech_hf.data.splits import SplitMethod
 
 
 def dataset(rows: int = 600, groups: int | None = 60, seed: int = 0, prefix: str = "g") -> Dataset:
@@ -119,3 +120,39 @@ def test_too_few_of_a_class() -> None:
 def test_fraction(fraction: float) -> None:
     with pytest.raises(ValueError, match="cannot be held out"):
         hold_out(dataset(), fraction, 42, by_group=True)
+
+
+@pytest.mark.parametrize("groups", [60, None])
+def test_folds_are_all_rows_once_and_no_group_twice(groups: int | None) -> None:
+    corpus = DatasetDict(train=dataset(groups=groups), test=dataset(300, groups, seed=1, prefix="t"))
+    parts = [split_corpus(corpus, "auto", 0.1, fold=fold, folds=3) for fold in (1, 2, 3)]
+    tested = [identifier for splits, _ in parts for identifier in splits["test"]["id"]]
+    assert sorted(tested) == sorted([*corpus["train"]["id"], *corpus["test"]["id"]])
+    for splits, report in parts:
+        assert len(splits["test"]) == pytest.approx(300, abs=30)
+        assert len(splits["validation"]) == pytest.approx(90, abs=25)
+        assert sum(map(len, splits.values())) == 900
+        assert report.leaks == (dict.fromkeys(("test", "validation"), 0) if groups else {})
+        assert set(splits["test"]["label"]) == set(range(6))
+    again, _ = split_corpus(corpus, "auto", 0.1, fold=2, folds=3)
+    assert again["test"]["id"] == parts[1][0]["test"]["id"]
+
+
+def test_no_validation() -> None:
+    splits, report = split_corpus(DatasetDict(train=dataset()), "auto", validation_fraction=0, test_fraction=0.2)
+    assert set(splits) == {"train", "test"}
+    assert report.rows["train"] + report.rows["test"] == 600
+
+
+@pytest.mark.parametrize(
+    ("method", "fold", "folds", "message"),
+    [
+        ("official", 1, 3, "ask for the split 'grouped' or 'random'"),
+        ("auto", 4, 3, "no fold 4 of 3"),
+        ("auto", 0, 3, "count from 1"),
+        ("auto", 1, 61, "60 groups cannot be cut into 61 folds"),
+    ],
+)
+def test_bad_folds(method: SplitMethod, fold: int, folds: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        split_corpus(DatasetDict(train=dataset()), method, fold=fold, folds=folds)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from emospeech_hf.evaluation import compare_predictions, scores_by_gender
+from emospeech_hf.evaluation import compare_predictions, gender_lines, scores_by_gender
 
 
 def draw(accuracy: float, rows: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -75,13 +75,26 @@ def test_one_gender_or_none() -> None:
 
 
 def test_few_people_of_a_gender() -> None:
-    """Resamples without the only man say nothing of men; the interval is of the others."""
+    """Resamples without either of the men say nothing of men; the interval is of the others."""
+    truth, guess = draw(0.5, rows=60)
+    groups = ["juan"] * 5 + ["luis"] * 5 + [f"ana{number // 10}" for number in range(50)]
+    genders = ["male"] * 10 + ["female"] * 50
+    found = scores_by_gender(truth, guess, genders, 6, groups)
+    assert found is not None
+    assert np.isfinite([*found["male"]["interval"], *found["gap"]["interval"]]).all()
+
+
+def test_one_person_of_a_gender() -> None:
+    """From one man nothing follows for others: his score stands without an interval, and so does the gap."""
     truth, guess = draw(0.5, rows=60)
     groups = ["juan"] * 10 + [f"ana{number // 10}" for number in range(50)]
     genders = ["male"] * 10 + ["female"] * 50
     found = scores_by_gender(truth, guess, genders, 6, groups)
     assert found is not None
-    assert np.isfinite([*found["male"]["interval"], *found["gap"]["interval"]]).all()
+    assert found["male"]["interval"] is found["gap"]["interval"] is None
+    assert found["female"]["interval"] is not None
+    assert "male (10 rows): 0" in (lines := "\n".join(gender_lines(found)))
+    assert "(none from one group)" in lines
 
 
 @pytest.mark.parametrize("lengths", [(1, 2, 1), (1, 1, 2), (0, 0, 0)])

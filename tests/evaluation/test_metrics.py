@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import f1_score, precision_score, recall_score
 
 from emospeech_hf import EMOTIONS
-from emospeech_hf.evaluation import bootstrap_macro_f1, compute_metrics
+from emospeech_hf.evaluation import bootstrap_macro_f1, bootstrap_mean_macro_f1, compute_metrics, metrics_table
 
 
 def draw(rows: int = 300, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -67,6 +67,36 @@ def test_groups_widen_the_interval() -> None:
     by_row = bootstrap_macro_f1(truth, guess, 6)
     by_person = bootstrap_macro_f1(truth, guess, 6, [str(person) for person in people])
     assert by_person[1] - by_person[0] > 3 * (by_row[1] - by_row[0])
+
+
+def test_one_group_has_no_interval() -> None:
+    truth, guess = draw(60)
+    metrics = compute_metrics(truth, guess, EMOTIONS, ["ana"] * 60)
+    assert metrics["macro_f1_interval"] is None
+    assert any("All rows come from one group" in note for note in metrics["notes"])
+    assert "none from one group" in metrics_table(metrics, "title")
+
+
+def test_the_mean_of_one_run_is_its_score() -> None:
+    truth, guess = draw()
+    units = [str(row // 10) for row in range(len(truth))]
+    alone = bootstrap_mean_macro_f1([(truth, guess, units)], 6)
+    assert alone == bootstrap_macro_f1(truth, guess, 6, units)
+    assert bootstrap_mean_macro_f1([(truth, guess, units)] * 3, 6) == pytest.approx(alone)
+    assert bootstrap_mean_macro_f1([(truth, guess, ["ana"] * len(truth))], 6) is None
+
+
+def test_runs_over_other_people_narrow_the_interval_and_runs_over_the_same_do_not() -> None:
+    generator = np.random.default_rng(0)
+    runs = []
+    for run in range(4):
+        people = np.repeat(np.arange(20) + 20 * run, 10)
+        truth = generator.integers(0, 6, 200)
+        guess = np.where((generator.random(80) < 0.5)[people], truth, (truth + 1) % 6)
+        runs.append((truth, guess, [str(person) for person in people]))
+    same = bootstrap_mean_macro_f1([runs[0]] * 4, 6)
+    other = bootstrap_mean_macro_f1(runs, 6)
+    assert other[1] - other[0] < 0.7 * (same[1] - same[0])
 
 
 def test_same_seed_same_interval() -> None:

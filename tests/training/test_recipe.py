@@ -88,3 +88,8 @@ def test_no_such_recipe(tmp_path: Path) -> None:
         load_recipe("taks1")
     with pytest.raises(RecipeError, match="no such recipe file"):
         load_recipe(tmp_path / "none.yaml")
+
+
+def test_settings_that_do_not_fit_each_other() -> None:
+    with pytest.raises(RecipeError, match=r"early_stopping needs training\.keep=best"):
+        load_recipe("task2", ["keep=last", "early_stopping=3"])

@@ -335,3 +335,20 @@ def test_help_and_unknown_recipe() -> None:
     done = subprocess.run(bad, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "The recipes are demo, task1, task2" in done.stderr
+
+
+def test_training_on_every_row(shared_corpus_dir: Path, text_encoder_dir: Path, tmp_path: Path) -> None:
+    """For a release after the recipe was settled by cross-validation: nothing is held out, and the card says so."""
+    settings = ["validation_fraction=0", "keep=last"]
+    metrics = run(shared_corpus_dir, tmp_path / "run", text_encoder_dir, settings)
+    assert metrics["scored_split"] is None
+    assert "macro_f1" not in metrics
+    assert metrics["split"]["rows"] == {"train": 48}
+    assert metrics["best_epoch"] == 3
+    last = load_file(tmp_path / "run/checkpoints/last/trained_weights.safetensors")
+    released = load_file(tmp_path / "run/release/model.safetensors")
+    for name, tensor in last.items():
+        assert torch.equal(released[name], tensor), name
+    assert "Nothing was measured." in (tmp_path / "run/release/README.md").read_text(encoding="utf-8")
+    with pytest.raises(ValueError, match=r"set training\.keep=last"):
+        run(shared_corpus_dir, tmp_path / "other", text_encoder_dir, ["validation_fraction=0"])
