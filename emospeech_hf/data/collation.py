@@ -26,13 +26,31 @@ class EmotionCollator:
 
     Args:
         processor ([`EmoSpeechProcessor`]): pads the tokens and computes the speech encoder's inputs.
+        text_masking (`float`, *optional*, defaults to 0): share of the tokens, special ones apart, that are masked at
+            random, drawn from PyTorch's generator.
+
+    Raises:
+        ValueError: If tokens are to be masked, and the tokenizer has no token for that.
 
     Returns (when called with a list of examples):
         `dict[str, torch.Tensor]`: as in the tensor contract, and `labels` where the examples have them.
     """
 
-    def __init__(self, processor: EmoSpeechProcessor) -> None:
+    def __init__(self, processor: EmoSpeechProcessor, text_masking: float = 0.0) -> None:
+        if text_masking and processor.tokenizer is not None and processor.tokenizer.mask_token_id is None:
+            raise ValueError("The tokenizer has no mask token: set text_masking=0.")
         self.processor = processor
+        self.text_masking = text_masking
+
+    def augmented(self, text_masking: float) -> EmotionCollator:
+        """
+        Args:
+            text_masking (`float`): see the class.
+
+        Returns:
+            [`EmotionCollator`] for training.
+        """
+        return EmotionCollator(self.processor, text_masking)
 
     def __call__(self, examples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         first = examples[0]
@@ -50,9 +68,17 @@ class EmotionCollator:
             tokens = [{"input_ids": example["input_ids"]} for example in examples]
             inputs = self.processor.tokenizer.pad(tokens, padding=True, return_attention_mask=True, return_tensors="pt")
             batch.update({name: inputs[name] for name in ("input_ids", "attention_mask")})
+            if self.text_masking:
+                batch["input_ids"] = self._masked(batch["input_ids"])
         if "audio" in first:
             recordings = [example["audio"] for example in examples]
             batch.update(self.processor.feature_extractor.speech_inputs(recordings))
         if first.get("label") is not None:
             batch["labels"] = torch.tensor([example["label"] for example in examples])
         return batch
+
+    def _masked(self, input_ids: torch.Tensor) -> torch.Tensor:
+        tokenizer = self.processor.tokenizer
+        special = torch.isin(input_ids, torch.tensor(tokenizer.all_special_ids))
+        chosen = (torch.rand(input_ids.shape) < self.text_masking) & ~special
+        return torch.where(chosen, torch.tensor(tokenizer.mask_token_id), input_ids)

@@ -18,6 +18,7 @@ from ..safe_writing import replaced_folder
 
 
 WEIGHTS = "trained_weights.safetensors"
+AVERAGES = "averaged_weights.safetensors"
 OPTIMIZER = "optimizer.safetensors"
 STATE = "state.json"
 
@@ -60,6 +61,7 @@ def save_checkpoint(
     weights: dict[str, torch.Tensor],
     state: dict[str, Any],
     optimizer: torch.optim.Optimizer | None = None,
+    averages: dict[str, torch.Tensor] | None = None,
 ) -> None:
     """
     Write a checkpoint; a kill at any moment leaves the one before or this one.
@@ -69,6 +71,7 @@ def save_checkpoint(
         weights (`dict[str, torch.Tensor]`): from [`trained_weights`].
         state (`dict`): what JSON can express: epoch, history, ...
         optimizer (`torch.optim.Optimizer`, *optional*): where training is to be resumed from here.
+        averages (`dict[str, torch.Tensor]`, *optional*): likewise, the moving average of the weights.
     """
     with replaced_folder(folder) as aside:
         save_file(weights, aside / WEIGHTS)
@@ -76,6 +79,8 @@ def save_checkpoint(
             tensors, numbers = _flatten(optimizer.state_dict()["state"])
             save_file(tensors, aside / OPTIMIZER)
             state = {**state, "optimizer_numbers": numbers}
+        if averages is not None:
+            save_file(averages, aside / AVERAGES)
         (aside / STATE).write_text(json.dumps(state, allow_nan=False), encoding="utf-8")
 
 
@@ -88,6 +93,17 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, torch.Tensor], dict[str, An
         `tuple[dict[str, torch.Tensor], dict]`: weights and state.
     """
     return load_file(folder / WEIGHTS), json.loads((folder / STATE).read_text(encoding="utf-8"))
+
+
+def load_averages(folder: Path) -> dict[str, torch.Tensor]:
+    """
+    Args:
+        folder (`Path`): as written by [`save_checkpoint`] with averages.
+
+    Returns:
+        `dict[str, torch.Tensor]`: the averages.
+    """
+    return load_file(folder / AVERAGES)
 
 
 def load_optimizer(folder: Path, state: dict[str, Any], optimizer: torch.optim.Optimizer) -> None:

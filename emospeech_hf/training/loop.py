@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from ..data.batching import EpochBatchSampler
 from ..data.collation import EmotionCollator
 from ..modeling_emospeech import EmoSpeechForEmotionClassification
 from .checkpoint import (
+    load_averages,
     load_checkpoint,
     load_optimizer,
     save_checkpoint,
@@ -29,6 +31,8 @@ from .checkpoint import (
     trained_weights,
 )
 from .features import FeatureTable
+from .losses import EmotionLoss
+from .optimization import WeightAverage, build_optimizer
 from .recipe import TrainingRecipe
 
 
@@ -61,7 +65,7 @@ class EmotionTrainer:
     Args:
         accelerator (`Accelerator`): devices, processes, precision, trackers.
         model ([`EmoSpeechForEmotionClassification`]): trained in place, as far as its parameters ask for gradients.
-        collator ([`~data.EmotionCollator`]): makes the batches.
+        collator ([`~data.EmotionCollator`]): makes the batches; those of training are augmented as the recipe says.
         recipe ([`TrainingRecipe`]): how.
         checkpoints (`Path`): folder of the checkpoints `last` and `best`.
     """
@@ -80,6 +84,7 @@ class EmotionTrainer:
         self.recipe = recipe
         self.checkpoints = checkpoints
         self.progress = Progress()
+        self.average: WeightAverage | None = None
 
     def fit(self, train: FeatureTable, validation: FeatureTable | None, resume: bool = False) -> Progress:
         """
@@ -98,13 +103,18 @@ class EmotionTrainer:
             self.model.gradient_checkpointing_enable()
         lengths = train.lengths if recipe.length_buckets else None
         sampler = EpochBatchSampler(len(train), recipe.batch_size, recipe.seed, lengths)
-        loader = DataLoader(train, batch_sampler=sampler, collate_fn=self.collator, num_workers=recipe.num_workers)
+        collator = self.collator.augmented(text_masking=recipe.text_masking)
+        loader = DataLoader(train, batch_sampler=sampler, collate_fn=collator, num_workers=recipe.num_workers)
         parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        optimizer = self._optimizer(parameters)
+        optimizer = build_optimizer(self.model, recipe)
         last = self.checkpoints / "last"
         state = self._restore(last, optimizer) if resume and last.is_dir() else None
-        loss_function = self._loss_function(train.columns["label"])
+        loss_function = EmotionLoss(recipe, train.columns["label"], self.model.num_labels).to(accelerator.device)
         model, optimizer, loader = accelerator.prepare(self.model, optimizer, loader)
+        if recipe.weight_averaging:
+            self.average = WeightAverage(self.model, recipe.weight_averaging)
+            if state is not None:
+                self.average.load(load_averages(last), state["average_steps"])
         steps_per_epoch = math.ceil(len(loader) / recipe.gradient_accumulation_steps)
         total_steps = steps_per_epoch * recipe.epochs
         # Not prepared with the rest: Accelerate would step it once for each process.
@@ -129,9 +139,10 @@ class EmotionTrainer:
             # The prepared loader counts its own passes and would tell them to the sampler, from 0 after a resume.
             loader.set_epoch(epoch)
             sampler.set_epoch(epoch)
-            learning_rate = scheduler.get_last_lr()[0]
+            learning_rate = max(scheduler.get_last_lr())
             loss = self._train_epoch(model, loader, optimizer, scheduler, loss_function, parameters, bar)
-            score = None if validation is None else self._validate(validation)
+            with self.average.in_place() if self.average is not None else nullcontext():
+                score = None if validation is None else self._validate(validation)
             self._end_epoch(loss, score, learning_rate, optimizer, scheduler)
             scores = {} if score is None else {"macro_f1": score, "best": self.progress.best_score}
             bar.set_postfix({name: f"{value:.3f}" for name, value in {"loss": loss, **scores}.items()})
@@ -168,13 +179,15 @@ class EmotionTrainer:
         for batch in loader:
             with self.accelerator.accumulate(model):
                 labels = batch.pop("labels")
-                loss = loss_function(model(**batch).logits.float(), labels)
+                loss = loss_function(model(**batch).logits, labels)
                 self.accelerator.backward(loss)
                 if self.accelerator.sync_gradients and self.recipe.max_grad_norm:
                     self.accelerator.clip_grad_norm_(parameters, self.recipe.max_grad_norm)
                 optimizer.step()
                 if self.accelerator.sync_gradients:
                     scheduler.step()
+                    if self.average is not None:
+                        self.average.update()
                 optimizer.zero_grad()
             total += torch.stack([loss.detach(), torch.ones_like(loss)]) * len(labels)
             bar.update()
@@ -226,9 +239,13 @@ class EmotionTrainer:
                 "scheduler": scheduler.state_dict(),
                 "scaler": scaler.state_dict() if scaler is not None else None,
             }
+            averages = None
+            if self.average is not None:
+                state["average_steps"] = self.average.steps
+                averages = self.average.on_cpu()
             if improved:
-                save_checkpoint(self.checkpoints / "best", weights, state)
-            save_checkpoint(self.checkpoints / "last", weights, state, optimizer)
+                save_checkpoint(self.checkpoints / "best", weights if averages is None else averages, state)
+            save_checkpoint(self.checkpoints / "last", weights, state, optimizer, averages)
 
     def _restore(self, last: Path, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
         weights, state = load_checkpoint(last)
@@ -248,22 +265,6 @@ class EmotionTrainer:
     def _stopped_early(self) -> bool:
         waited = self.progress.epoch - self.progress.best_epoch
         return 0 < self.recipe.early_stopping <= waited
-
-    def _optimizer(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-        recipe = self.recipe
-        return kinds[recipe.optimizer](
-            parameters, lr=recipe.learning_rate, eps=recipe.epsilon, weight_decay=recipe.weight_decay
-        )
-
-    def _loss_function(self, labels: list[int]) -> nn.Module:
-        weights = None
-        if self.recipe.class_weights == "balanced":
-            counts = np.bincount(labels, minlength=self.model.num_labels)
-            # A class that train lacks is never asked for; any weight does.
-            weights = torch.tensor(len(labels) / (len(counts) * np.maximum(counts, 1)), dtype=torch.float32)
-            weights = weights.to(self.accelerator.device)
-        return nn.CrossEntropyLoss(weight=weights, label_smoothing=self.recipe.label_smoothing)
 
     def _keep_frozen_encoders_still(self) -> None:
         """Frozen encoders stay in evaluation mode: their dropout would make other features of the same input."""

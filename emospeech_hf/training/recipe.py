@@ -91,6 +91,8 @@ class TrainingRecipe:
         batch_size (`int`): utterances per process and step.
         eval_batch_size (`int`): utterances per process and step where nothing is learnt.
         learning_rate (`float`): at its peak.
+        head_learning_rate (`float`, *optional*): of all but the encoders; by default the same.
+        layer_decay (`float`): each layer of an encoder learns at this times the rate of the layer above it.
         optimizer (`str`): `"adam"` or `"adamw"`.
         epsilon (`float`): the optimizer's.
         weight_decay (`float`): the optimizer's.
@@ -100,8 +102,11 @@ class TrainingRecipe:
         gradient_accumulation_steps (`int`): batches per step of the optimizer.
         gradient_checkpointing (`bool`): trade time for memory in trained encoders.
         mixed_precision (`str`): `"no"`, `"fp16"` or `"bf16"`.
-        class_weights (`str`): `"balanced"` weighs the loss by inverse class frequency, `"none"` does not.
-        label_smoothing (`float`): of the cross entropy.
+        class_weights (`str`), focal_gamma (`float`), logit_adjustment (`float`), label_smoothing (`float`): of the
+            loss, see [`~training.losses.EmotionLoss`].
+        text_masking (`float`): share of the tokens that are masked at random in training.
+        weight_averaging (`float`): decay of the moving average of the weights, which is then what is validated and
+            kept; 0 keeps the weights themselves.
         keep (`str`): `"best"` keeps the epoch of the highest validation macro-F1, `"last"` the last one.
         early_stopping (`int`): epochs without a better validation macro-F1 after which to stop; 0 never stops.
         length_buckets (`bool`): put utterances of similar length into one batch.
@@ -115,6 +120,8 @@ class TrainingRecipe:
     batch_size: Positive = 32
     eval_batch_size: Positive = 64
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    head_learning_rate: Annotated[float, Field(gt=0)] | None = None
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     optimizer: Literal["adam", "adamw"] = "adamw"
     epsilon: Annotated[float, Field(gt=0)] = 1e-8
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
@@ -124,8 +131,12 @@ class TrainingRecipe:
     gradient_accumulation_steps: Positive = 1
     gradient_checkpointing: bool = False
     mixed_precision: Literal["no", "fp16", "bf16"] = "no"
-    class_weights: Literal["none", "balanced"] = "none"
+    class_weights: Literal["none", "sqrt_balanced", "balanced"] = "none"
+    focal_gamma: Annotated[float, Field(ge=0)] = 0.0
+    logit_adjustment: Annotated[float, Field(ge=0)] = 0.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    text_masking: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    weight_averaging: Annotated[float, Field(ge=0, lt=1)] = 0.0
     keep: Literal["best", "last"] = "best"
     early_stopping: NotNegative = 0
     length_buckets: bool = True
@@ -232,6 +243,8 @@ def _check_together(recipe: Recipe, origin: str) -> None:
     training = recipe.training
     if training.keep == "last" and training.early_stopping:
         raise RecipeError(f"{origin}: early_stopping needs training.keep=best; with last there is no best epoch.")
+    if training.text_masking and (not recipe.model.text_encoder or recipe.model.freeze_text_encoder):
+        raise RecipeError(f"{origin}: text_masking needs a text encoder that is trained (freeze_text_encoder=false).")
 
 
 def encoder_settings(text_encoder: str | None = None, speech_encoder: str | None = None) -> list[str]:

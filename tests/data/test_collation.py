@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
-from transformers import WhisperFeatureExtractor
+from transformers import BertTokenizer, WhisperFeatureExtractor
 
 from emospeech_hf import EmoSpeechFeatureExtractor, EmoSpeechProcessor
 from emospeech_hf.data import EmotionCollator
@@ -37,3 +39,28 @@ def test_audio_is_decoded_in_the_batch(wav: Path) -> None:
     assert batch["input_features"].shape == (2, 80, 3000)
     assert batch["speech_attention_mask"].shape == (2, 3000)
     assert batch["mfcc_means"][0].tolist() == kept.tolist()
+
+
+def test_masked_tokens(processor: EmoSpeechProcessor) -> None:
+    """The wanted share of the words, never a special token, and the same ones for the same seed."""
+    tokenizer = processor.tokenizer
+    examples = [{"input_ids": [2, *range(5, 25), 3], "label": 0} for _ in range(200)] + [{"input_ids": [2, 3], "label": 0}]
+    collator = EmotionCollator(processor).augmented(text_masking=0.2)
+    torch.manual_seed(0)
+    batch = collator(examples)
+    masked = batch["input_ids"] == tokenizer.mask_token_id
+    assert masked[:200].sum() / 4000 == pytest.approx(0.2, abs=0.02)
+    assert batch["input_ids"][:, 0].tolist() == [2] * 201
+    plain = EmotionCollator(processor)(examples)["input_ids"]
+    assert torch.equal(batch["input_ids"][~masked], plain[~masked])
+    torch.manual_seed(0)
+    assert torch.equal(collator(examples)["input_ids"], batch["input_ids"])
+    assert not torch.equal(collator(examples)["input_ids"], batch["input_ids"])
+
+
+def test_masking_needs_a_mask_token(tokenizer: BertTokenizer) -> None:
+    unmasking = copy.deepcopy(tokenizer)
+    unmasking.mask_token = None
+    processor = EmoSpeechProcessor(EmoSpeechFeatureExtractor(), unmasking)
+    with pytest.raises(ValueError, match="text_masking=0"):
+        EmotionCollator(processor, text_masking=0.1)

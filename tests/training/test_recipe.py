@@ -93,3 +93,5 @@ def test_no_such_recipe(tmp_path: Path) -> None:
 def test_settings_that_do_not_fit_each_other() -> None:
     with pytest.raises(RecipeError, match=r"early_stopping needs training\.keep=best"):
         load_recipe("task2", ["keep=last", "early_stopping=3"])
+    with pytest.raises(RecipeError, match="text_masking needs a text encoder that is trained"):
+        load_recipe("task2", ["text_masking=0.1"])

@@ -124,7 +124,14 @@ def test_same_seed_same_metrics(shared_corpus_dir: Path, text_encoder_dir: Path,
     assert first["history"] != other["history"]
 
 
-@pytest.mark.parametrize("settings", [[], ["freeze_text_encoder=false", "scheduler=linear", "warmup_ratio=0.2"]])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        [],
+        ["freeze_text_encoder=false", "scheduler=linear", "warmup_ratio=0.2"],
+        ["freeze_text_encoder=false", "weight_averaging=0.9", "text_masking=0.2", "layer_decay=0.5", "optimizer=adamw"],
+    ],
+)
 def test_resume_equals_going_on(
     settings: list[str], shared_corpus_dir: Path, text_encoder_dir: Path, tmp_path: Path
 ) -> None:
@@ -220,6 +227,7 @@ def test_two_processes(shared_corpus_dir: Path, text_encoder_dir: Path, tmp_path
         ["mixed_precision=bf16", "label_smoothing=0.1", "optimizer=adamw", "weight_decay=0.01"],
         ["freeze_text_encoder=false", "gradient_checkpointing=true", "length_buckets=false"],
         ["num_workers=1", "training.epochs=1"],
+        ["weight_averaging=0.99", "focal_gamma=2", "logit_adjustment=0.5", "class_weights=sqrt_balanced"],
     ],
 )
 def test_settings(
