@@ -44,7 +44,9 @@ def test_audio_is_decoded_in_the_batch(wav: Path) -> None:
 def test_masked_tokens(processor: EmoSpeechProcessor) -> None:
     """The wanted share of the words, never a special token, and the same ones for the same seed."""
     tokenizer = processor.tokenizer
-    examples = [{"input_ids": [2, *range(5, 25), 3], "label": 0} for _ in range(200)] + [{"input_ids": [2, 3], "label": 0}]
+    examples = [{"input_ids": [2, *range(5, 25), 3], "label": 0} for _ in range(200)] + [
+        {"input_ids": [2, 3], "label": 0}
+    ]
     collator = EmotionCollator(processor).augmented(text_masking=0.2)
     torch.manual_seed(0)
     batch = collator(examples)
