@@ -22,7 +22,11 @@ from .evaluation.plots import plot_bars, plot_histogram
 from .safe_writing import write_json
 
 
-NEAR_DUPLICATE_SIMILARITY = 0.9
+# On MEACorpus 2023, pairs above this are one passage cut twice; below, two people on one subject begin to join them.
+NEAR_DUPLICATE_SIMILARITY = 0.8
+LEAST_WORDS = 5
+"""Transcripts of fewer words are not compared: anybody may say «muchas gracias a todos»."""
+
 EXAMPLES_SHOWN = 5
 
 
@@ -56,8 +60,10 @@ def audit_corpus(source: str | Path, revision: str | None = None) -> dict[str, A
             audit["splits"][name][unit] = _lengths(values[name], _edges(values))
     audit["shared_groups"] = _shared_groups(corpus)
     rows = [(name, row["id"], row["text"]) for name, split in corpus.items() for row in split.remove_columns("audio")]
-    audit["same_transcripts"] = _pairs([_normalised(text) for _, _, text in rows], rows)
-    audit["near_transcripts"] = _near_pairs(rows)
+    texts = [_normalised(text) for _, _, text in rows]
+    texts = [text if len(text.split()) >= LEAST_WORDS else "" for text in texts]
+    audit["same_transcripts"] = _pairs(texts, rows)
+    audit["near_transcripts"] = _near_pairs(texts, rows)
     audit["same_audio"] = _pairs([digests.get((name, identifier), "") for name, identifier, _ in rows], rows)
     audit["leaks"] = _leaks(audit)
     return audit
@@ -89,7 +95,7 @@ def audit_report(audit: dict[str, Any]) -> str:
         lines.append(f"{name}: {lengths}; gender {genders}")
     lines.append("")
     for kind, what in (
-        ("same_transcripts", "the same transcript"),
+        ("same_transcripts", f"the same transcript of {LEAST_WORDS} words or more"),
         ("near_transcripts", "nearly the same transcript"),
         ("same_audio", "the same audio"),
     ):
@@ -217,10 +223,9 @@ def _pairs(keys: Sequence[str], rows: Sequence[tuple[str, str, str]]) -> dict[st
     return {"pairs": pairs, "across_splits": across, "examples": examples}
 
 
-def _near_pairs(rows: Sequence[tuple[str, str, str]]) -> dict[str, Any]:
-    """Pairs whose letters in runs of three to five are alike, and which are not the same."""
-    texts = [_normalised(text) for _, _, text in rows]
-    kept = [index for index, text in enumerate(texts) if len(text) > 10]
+def _near_pairs(texts: Sequence[str], rows: Sequence[tuple[str, str, str]]) -> dict[str, Any]:
+    """Pairs whose letters in runs of three to five are alike, and which are not the same; an empty text is nobody's."""
+    kept = [index for index, text in enumerate(texts) if text]
     found: dict[str, Any] = {"pairs": 0, "across_splits": 0, "examples": [], "similarity": NEAR_DUPLICATE_SIMILARITY}
     if len(kept) < 2:
         return found

@@ -17,6 +17,7 @@ from emospeech_hf.cli import main
 from .conftest import tone, write_csv
 
 
+GREETING = "hola, qué tal estáis todos"
 HEADER = ("id", "speaker", "label", "transcription", "gender")
 TRAIN = [
     ("1.wav", "ana", "joy", "Qué alegría verte por aquí esta tarde", "female"),
@@ -41,6 +42,20 @@ def test_nothing_to_find(folder: Path) -> None:
     assert audit["leaks"] == []
     assert "Nothing was found" in audit_report(audit)
     main(["audit", "--data", str(folder), "--strict"])
+
+
+def test_a_word_that_anybody_says_is_no_leak(folder: Path) -> None:
+    write_csv(
+        folder / "test.csv",
+        HEADER,
+        [("4.wav", "leo", "joy", "¡Muchas gracias a todos!", "male"), ("5.wav", "leo", "joy", "y", "male")],
+    )
+    write_csv(
+        folder / "train.csv",
+        HEADER,
+        [*TRAIN, ("6.wav", "ana", "joy", "Muchas gracias a todos", "female"), ("7.wav", "ana", "joy", "Y", "female")],
+    )
+    assert audit_corpus(folder)["leaks"] == []
 
 
 def test_everything_is_found(folder: Path, tmp_path: Path) -> None:
@@ -75,10 +90,10 @@ def test_everything_is_found(folder: Path, tmp_path: Path) -> None:
 
 
 def test_text_only_corpus_without_groups(tmp_path: Path) -> None:
-    write_csv(tmp_path / "train.csv", ("id", "label", "text"), [("1", "joy", "hola"), ("2", "joy", "hola")])
+    write_csv(tmp_path / "train.csv", ("id", "label", "text"), [("1", "joy", GREETING), ("2", "joy", GREETING)])
     audit = audit_corpus(tmp_path)
     assert audit["same_transcripts"] == {
-        "pairs": 1, "across_splits": 0, "examples": [("train/1 «hola»", "train/2 «hola»")],
+        "pairs": 1, "across_splits": 0, "examples": [(f"train/1 «{GREETING}»", f"train/2 «{GREETING}»")],
     }  # fmt: skip
     assert audit["leaks"] == []
     assert audit["splits"]["train"]["seconds"] is None
