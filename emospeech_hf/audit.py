@@ -85,6 +85,9 @@ def audit_report(audit: dict[str, Any]) -> str:
     for name, split in audit["splits"].items():
         counts = "".join(f"{split['labels'].get(label, 0):>9}" for label in EMOTIONS)
         lines.append(f"{name:<12}{split['rows']:>7}{split['groups'] or '-':>8}{counts}")
+        if split["groups"]:
+            owners = "".join(f"{split['speakers_per_label'].get(label, 0):>9}" for label in EMOTIONS)
+            lines.append(f"{'  groups':<12}{'':>15}{owners}")
     for name, split in audit["splits"].items():
         genders = ", ".join(f"{gender} {count}" for gender, count in split["genders"].items()) or "not told"
         lengths = "; ".join(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -73,6 +74,8 @@ def test_everything_is_found(folder: Path, tmp_path: Path) -> None:
     assert audit["near_transcripts"]["across_splits"] == 1
     assert audit["same_audio"]["across_splits"] == 1  # though one is FLAC
     assert len(audit["leaks"]) == 4
+    assert audit["splits"]["test"]["speakers_per_label"] == {"anger": 1, "fear": 1, "joy": 1}
+    assert re.search(r"test +4 +2 +2 +0 +1 +1 +0 +0\n  groups +1 +0 +1 +1 +0 +0\n", audit_report(audit))
     assert audit["splits"]["train"]["genders"] == {"female": 2, "male": 1}
     assert audit["splits"]["test"]["speakers_per_label"] == {"anger": 1, "fear": 1, "joy": 1}
     assert audit["splits"]["train"]["seconds"]["median"] == pytest.approx(0.2)
