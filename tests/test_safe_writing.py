@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from emospeech_hf import safe_writing
 from emospeech_hf.safe_writing import replaced_folder, write_json
 
 
@@ -73,6 +74,36 @@ def test_a_kill_between_the_renames_is_mended(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         fail()
     assert (tmp_path / "release" / "old").exists()
+
+
+def test_a_system_that_cannot_exchange_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(safe_writing, "_exchange", lambda first, second: False)
+    test_folder_is_replaced_whole(tmp_path)
+
+
+def test_a_kill_at_any_moment_leaves_a_whole_folder(tmp_path: Path) -> None:
+    """A process replaces a folder of ten files over and over, and is killed in the midst of it, again and again."""
+    folder = tmp_path / "release"
+    script = (
+        # The module alone: the package around it takes seconds to import.
+        "import itertools, pathlib, runpy, sys\n"
+        "replaced_folder = runpy.run_path(sys.argv[2])['replaced_folder']\n"
+        "for version in itertools.count():\n"
+        "    with replaced_folder(pathlib.Path(sys.argv[1])) as aside:\n"
+        "        for name in range(10): (aside / str(name)).write_text(str(version))\n"
+        "    if version == 0: print('ready', flush=True)\n"
+    )
+    for attempt in range(8):
+        arguments = [sys.executable, "-c", script, str(folder), safe_writing.__file__]
+        process = subprocess.Popen(arguments, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(0.05 + 0.0137 * attempt)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        contents = {path.name: path.read_text() for path in folder.iterdir()}
+        assert len(contents) == 10
+        assert len(set(contents.values())) == 1
 
 
 def test_json(tmp_path: Path) -> None:
