@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
 from transformers import AutoConfig
+
+from .remote_code_emospeech import MODEL_CODE, PIPELINE_CODE, TASK, InstalledTasks, is_remote_code
 
 
 try:
@@ -23,26 +26,11 @@ MFCC_SAMPLING_RATE = 22_050
 MODALITIES = ("speech", "text")
 """The columns of `modality_mask`, in this order."""
 
-TASK = "audio-text-emotion"
-"""Name of the pipeline task."""
-
 FUSION_NAMES = ("concat", "none", "attention", "multihead")
 SEQUENCE_FUSION_NAMES = ("attention", "multihead")
 """The fusions that take MFCC frames and encoder states rather than one embedding of each."""
 
 POOLING_NAMES = ("mean", "cls")
-
-
-class _InstalledTasks(dict[str, Any]):
-    """The `custom_pipelines` of a release that is read by the installed package instead of the release's own code.
-
-    `transformers.pipeline` looks a task up in `config.custom_pipelines` first, and when it is there, refuses to go on
-    without `trust_remote_code=True`. With the package installed no remote code is needed: the task may still be
-    inferred from the keys of this mapping, but it holds none of them, so that the registered pipeline is used.
-    """
-
-    def __contains__(self, task: object) -> bool:
-        return False
 
 
 class EmoSpeechConfig(PreTrainedConfig):
@@ -138,11 +126,11 @@ class EmoSpeechConfig(PreTrainedConfig):
         if "num_labels" not in kwargs and kwargs.get("id2label") is None:
             kwargs["id2label"] = dict(enumerate(EMOTIONS))
             kwargs["label2id"] = {label: index for index, label in enumerate(EMOTIONS)}
-        custom_pipelines = kwargs.pop("custom_pipelines", None)
-        if custom_pipelines:
-            # Code that transformers took out of a release lives in `transformers_modules`.
-            from_release = __name__.startswith("transformers_modules")
-            self.custom_pipelines = dict(custom_pipelines) if from_release else _InstalledTasks(custom_pipelines)
+        # Whatever saves this config, the folder can be loaded by its own code.
+        if not is_remote_code():
+            kwargs["auto_map"] = dict(MODEL_CODE)
+        custom_pipelines = copy.deepcopy(PIPELINE_CODE)  # `transformers.pipeline` writes into it
+        kwargs["custom_pipelines"] = custom_pipelines if is_remote_code() else InstalledTasks(custom_pipelines)
         super().__init__(**kwargs)
 
     @property

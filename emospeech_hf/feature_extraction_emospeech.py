@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from transformers.audio_utils import mel_filter_bank
 
 from .audio_emospeech import as_batch, decode_audio, resample_audio
 from .configuration_emospeech import MFCC_SAMPLING_RATE
+from .remote_code_emospeech import PROCESSOR_CODE, carry_code, is_remote_code
 
 
 FRAMES_PER_BLOCK = 2048
@@ -75,6 +77,8 @@ class EmoSpeechFeatureExtractor(FeatureExtractionMixin):
         speech_extractor: dict[str, Any] | FeatureExtractionMixin | None = None,
         **kwargs: Any,
     ) -> None:
+        if not is_remote_code():
+            kwargs["auto_map"] = dict(PROCESSOR_CODE)
         super().__init__(**kwargs)
         if num_mfcc > num_mel_bins:
             raise ValueError(
@@ -250,6 +254,12 @@ class EmoSpeechFeatureExtractor(FeatureExtractionMixin):
         if self.speech_extractor is not None:
             output["speech_extractor"] = self.speech_extractor.to_dict()
         return output
+
+    def save_pretrained(self, save_directory: str | os.PathLike[str], push_to_hub: bool = False, **kwargs: Any) -> Any:
+        """Save to a folder, with the code that loads it; see `FeatureExtractionMixin.save_pretrained`."""
+        os.makedirs(save_directory, exist_ok=True)
+        carry_code(save_directory)
+        return super().save_pretrained(save_directory, push_to_hub=push_to_hub, **kwargs)
 
 
 def pad_sequences(sequences: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from .encoders_emospeech import build_encoder, frame_mask, load_encoder
 from .fusion_emospeech import FUSIONS
 from .outputs_emospeech import EmoSpeechClassifierOutput, EmoSpeechModelOutput
 from .pooling_emospeech import POOLINGS
+from .remote_code_emospeech import carry_code
 
 
 class EmoSpeechPreTrainedModel(PreTrainedModel):
@@ -36,6 +38,13 @@ class EmoSpeechPreTrainedModel(PreTrainedModel):
             if module.bias is not None:
                 bound = module.in_features**-0.5
                 nn.init.uniform_(module.bias, -bound, bound)
+
+    def save_pretrained(self, save_directory: str | os.PathLike[str], *args: Any, **kwargs: Any) -> None:
+        """Save to a folder, with the code that loads it; see `PreTrainedModel.save_pretrained`."""
+        if kwargs.get("is_main_process", True):
+            os.makedirs(save_directory, exist_ok=True)
+            carry_code(save_directory)
+        super().save_pretrained(save_directory, *args, **kwargs)
 
 
 class EmoSpeechModel(EmoSpeechPreTrainedModel):

@@ -70,6 +70,17 @@ class AudioTextEmotionPipeline(Pipeline):
             inputs = (row for row in inputs)  # a dataset of the library `datasets`
         return super().__call__(inputs, **kwargs)
 
+    def save_pretrained(self, save_directory: str | os.PathLike[str], **kwargs: Any) -> None:
+        """
+        Save model and processor to a folder that `pipeline` loads.
+
+        Args:
+            save_directory (`str` or `PathLike`): the folder.
+            kwargs: passed on to the model's `save_pretrained`.
+        """
+        self.model.save_pretrained(save_directory, **kwargs)
+        self.processor.save_pretrained(save_directory)
+
     def preprocess(self, inputs: Any, sampling_rate: int | None = None) -> Any:
         wanted = {"speech": "audio", "text": "text"}
         keys = [wanted[modality] for modality in self.model.config.modalities]

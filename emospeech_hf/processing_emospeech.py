@@ -11,6 +11,7 @@ from transformers import AutoTokenizer, BatchFeature, PreTrainedTokenizerBase, P
 
 from .audio_emospeech import as_batch
 from .feature_extraction_emospeech import EmoSpeechFeatureExtractor
+from .remote_code_emospeech import PROCESSOR_CODE, is_remote_code
 
 
 class EmoSpeechProcessor(ProcessorMixin):
@@ -172,8 +173,8 @@ class EmoSpeechProcessor(ProcessorMixin):
         return limit if limit < 1_000_000 else None
 
     def save_pretrained(self, save_directory: str | os.PathLike[str], push_to_hub: bool = False, **kwargs: Any) -> Any:
-        """Save to a folder; see `ProcessorMixin.save_pretrained`. Writes `preprocessor_config.json` too, from which
-        `AutoFeatureExtractor` loads in every version of transformers."""
+        """Save to a folder, with the code that loads it; see `ProcessorMixin.save_pretrained`. Writes
+        `preprocessor_config.json` too, from which `AutoFeatureExtractor` loads in every version of transformers."""
         os.makedirs(save_directory, exist_ok=True)
         self.feature_extractor.save_pretrained(save_directory)
         if self.tokenizer is not None:
@@ -200,6 +201,8 @@ class EmoSpeechProcessor(ProcessorMixin):
         output = super().to_dict(*args, **kwargs)
         output.pop("tokenizer", None)
         output["reads_text"] = self.uses_text
+        if not is_remote_code():
+            output["auto_map"] = dict(PROCESSOR_CODE)
         return output
 
 

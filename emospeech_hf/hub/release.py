@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..configuration_emospeech import TASK
 from ..modeling_emospeech import EmoSpeechForEmotionClassification
 from ..processing_emospeech import EmoSpeechProcessor
 from ..safe_writing import replaced_folder, write_json
@@ -16,23 +15,6 @@ from .cards import model_card
 
 
 PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
-AUTO_MAP = {
-    "AutoConfig": "configuration_emospeech.EmoSpeechConfig",
-    "AutoFeatureExtractor": "feature_extraction_emospeech.EmoSpeechFeatureExtractor",
-    "AutoModel": "modeling_emospeech.EmoSpeechModel",
-    "AutoModelForAudioClassification": "modeling_emospeech.EmoSpeechForEmotionClassification",
-    "AutoModelForSequenceClassification": "modeling_emospeech.EmoSpeechForEmotionClassification",
-    "AutoProcessor": "processing_emospeech.EmoSpeechProcessor",
-}
-CUSTOM_PIPELINES = {
-    TASK: {
-        "impl": "pipeline_emospeech.AudioTextEmotionPipeline",
-        "pt": ["AutoModelForAudioClassification"],
-        "type": "multimodal",
-    }
-}
-MODEL_KEYS = ("AutoConfig", "AutoModel", "AutoModelForAudioClassification", "AutoModelForSequenceClassification")
-PROCESSOR_KEYS = ("AutoFeatureExtractor", "AutoProcessor")
 
 
 def build_release(
@@ -63,16 +45,7 @@ def build_release(
     with replaced_folder(to) as folder:
         model.save_pretrained(folder)
         processor.save_pretrained(folder)
-        for file in ground_floor_files():
-            shutil.copyfile(file, folder / file.name)
-        auto_map_of_processor = {key: AUTO_MAP[key] for key in PROCESSOR_KEYS}
-        _update_json(
-            folder / "config.json",
-            {"auto_map": {key: AUTO_MAP[key] for key in MODEL_KEYS}, "custom_pipelines": CUSTOM_PIPELINES},
-        )
         _forget_folders(folder / "config.json")
-        _update_json(folder / "processor_config.json", {"auto_map": auto_map_of_processor}, "feature_extractor")
-        _update_json(folder / "preprocessor_config.json", {"auto_map": auto_map_of_processor})
         for name, picture in (pictures or {}).items():
             shutil.copyfile(picture, folder / name)
         if metrics is not None:
@@ -96,13 +69,4 @@ def _forget_folders(path: Path) -> None:
         encoder = content.get(name)
         if encoder and Path(encoder.get("_name_or_path") or "-").is_absolute():
             del encoder["_name_or_path"]
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _update_json(path: Path, entries: dict[str, Any], inner: str | None = None) -> None:
-    """Add entries to a JSON file, and to the mapping under `inner`, from which transformers reads first."""
-    content = json.loads(path.read_text(encoding="utf-8"))
-    content.update(entries)
-    if inner is not None:
-        content[inner].update(entries)
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
