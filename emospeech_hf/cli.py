@@ -143,7 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     transformers_logging.disable_progress_bar()
     try:
         options.run(options)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
 
@@ -255,7 +255,7 @@ def run_release(options: argparse.Namespace) -> None:
 
     model, processor, metrics = load_run(options.run_dir)
     pictures = {name: options.run_dir / name for name in PICTURES if (options.run_dir / name).is_file()}
-    folder = build_release(model, processor, options.to, metrics, pictures)
+    folder = build_release(model, processor, options.to, metrics, pictures, check=True)
     print(f'{folder} is ready: pipeline("audio-text-emotion", model="{folder}", trust_remote_code=True)')
 
 

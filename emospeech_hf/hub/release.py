@@ -12,6 +12,7 @@ from ..modeling_emospeech import EmoSpeechForEmotionClassification
 from ..processing_emospeech import EmoSpeechProcessor
 from ..safe_writing import replaced_folder, write_json
 from .cards import model_card
+from .checking import check_release
 
 
 PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
@@ -23,6 +24,7 @@ def build_release(
     to: str | Path,
     metrics: Mapping[str, Any] | None = None,
     pictures: Mapping[str, Path] | None = None,
+    check: bool = False,
 ) -> Path:
     """
     Write a release folder. An older one in its place is replaced, in one step, only when the new one is whole.
@@ -33,9 +35,14 @@ def build_release(
         to (`str` or `Path`): the folder.
         metrics (`Mapping`, *optional*): what was measured; goes into `metrics.json` and the card.
         pictures (`Mapping[str, Path]`, *optional*): file name in the release to file.
+        check (`bool`, *optional*, defaults to `False`): load the new release in another process, without this package,
+            before it takes its place.
 
     Returns:
         `Path`: the folder. `AutoModel`, `AutoProcessor` and `pipeline` load it with `trust_remote_code=True`.
+
+    Raises:
+        ReleaseError: If that process fails, or gives other logits.
     """
     to = Path(to)
     if processor.tokenizer is not None and processor.tokenizer.is_fast:
@@ -51,6 +58,8 @@ def build_release(
         if metrics is not None:
             write_json(folder / "metrics.json", dict(metrics))
         (folder / "README.md").write_text(model_card(model.config, metrics, sorted(pictures or {})), encoding="utf-8")
+        if check:
+            check_release(folder, model, processor)
     return to
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from emospeech_hf import EmoSpeechForEmotionClassification, EmoSpeechProcessor
-from emospeech_hf.hub import build_release, ground_floor_files
+from emospeech_hf.hub import ReleaseError, build_release, check_release, ground_floor_files
 
 
 def test_what_it_holds(
@@ -62,3 +62,35 @@ def test_an_older_release_survives_a_failure(
     with pytest.raises(FileNotFoundError):
         build_release(model, processor, folder, pictures={"picture.png": tmp_path / "missing.png"})
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_release_is_checked_as_a_stranger_would(
+    model: EmoSpeechForEmotionClassification, processor: EmoSpeechProcessor, tmp_path: Path
+) -> None:
+    folder = build_release(model, processor, tmp_path / "release", check=True)
+    assert (folder / "model.safetensors").exists()
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with torch.no_grad():
+        weights = model.classifier[-1].weight
+        own = weights.clone()
+        with pytest.MonkeyPatch.context() as patch:
+
+            def disturbed(*arguments: object) -> None:
+                weights.add_(1.0)
+                check_release(*arguments)
+
+            patch.setattr("emospeech_hf.hub.release.check_release", disturbed)
+            with pytest.raises(ReleaseError, match="gives other logits"):
+                build_release(model, processor, folder, check=True)
+        weights.copy_(own)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_release_whose_code_does_not_run(
+    model: EmoSpeechForEmotionClassification, processor: EmoSpeechProcessor, tmp_path: Path
+) -> None:
+    folder = build_release(model, processor, tmp_path / "release")
+    with (folder / "modeling_emospeech.py").open("a", encoding="utf-8") as file:
+        file.write("import emospeech_hf\n")
+    with pytest.raises(ReleaseError, match=r"does not work in a process without this package:(?s:.)*emospeech_hf"):
+        check_release(folder, model, processor)
