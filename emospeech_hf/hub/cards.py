@@ -69,7 +69,7 @@ def dataset_card(
         license=license_name,
         pretty_name=title,
         task_categories=["audio-classification", "text-classification"],
-        tags=["emotion-recognition", "speech"],
+        tags=["emotion-recognition", "speech", "emospeech"],
         configs=[
             {
                 "config_name": "default",
