@@ -133,6 +133,19 @@ def test_release(run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
         assert path.read_bytes() == (tmp_path / "release" / path.name).read_bytes(), path.name
 
 
+def test_push_dry_run(run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    release = run_dir / "release"
+    main(["push", str(release), "ana/emociones", "--dry-run"])
+    report = capsys.readouterr().out
+    for path in release.iterdir():
+        assert path.name in report
+    assert "would go to ana/emociones" in report
+    (tmp_path / "README.md").write_text("---\ntags: [emospeech]\n---\n", encoding="utf-8")
+    assert "is no release" in failing(["push", str(tmp_path), "ana/emociones", "--dry-run"], capsys)
+    main(["push-dataset", str(tmp_path), "ana/corpus", "--dry-run"])
+    assert "1 files would go to ana/corpus" in capsys.readouterr().out
+
+
 def failing(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     with pytest.raises(SystemExit) as caught:
         main(arguments)

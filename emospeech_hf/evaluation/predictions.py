@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -85,11 +86,14 @@ class Predictions:
             seed (`int`, *optional*, defaults to 0): of the bootstrap.
 
         Returns:
-            `dict`: see [`~evaluation.compute_metrics`].
+            `dict`: see [`~evaluation.compute_metrics`]; and `rows_digest`, by which scores of the same rows are known.
         """
-        return compute_metrics(
+        metrics = compute_metrics(
             self.references, self.predicted, self.names, self.known_groups, self.scores, self.genders, seed
         )
+        listing = "\n".join(sorted(f"{name} {self.names[label]}" for name, label in zip(self.ids, self.references)))
+        metrics["rows_digest"] = hashlib.sha256(listing.encode()).hexdigest()[:16]
+        return metrics
 
     def arranged(self, ids: Sequence[str], names: Sequence[str]) -> Predictions:
         """

@@ -2,7 +2,7 @@
 
 from .cards import model_card
 from .checking import ReleaseError, check_release, run_stranger
-from .push import PushError, PushResult, folder_files, push_folder
+from .push import PushError, PushResult, folder_files, pickled_files, push_folder
 from .release import build_release, ground_floor_files
 
 
@@ -15,6 +15,7 @@ __all__ = [
     "folder_files",
     "ground_floor_files",
     "model_card",
+    "pickled_files",
     "push_folder",
     "run_stranger",
 ]

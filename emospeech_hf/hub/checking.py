@@ -25,7 +25,7 @@ TOLERANCE = 1e-5
 """Largest difference of logits between here and there; on one machine there is none."""
 
 
-class ReleaseError(RuntimeError):
+class ReleaseError(ValueError):
     """A release that a stranger could not use, or that differs from what it says of itself."""
 
 

@@ -32,7 +32,7 @@ PICKLED = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy")
 """Files that may hold pickled objects. Nothing of the kind is pushed."""
 
 
-class PushError(RuntimeError):
+class PushError(OSError):
     """A push that did not happen; the message says why and what to do."""
 
 
@@ -77,7 +77,7 @@ def folder_files(folder: str | Path) -> dict[str, int]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     }
-    pickled = [name for name in files if name.endswith(PICKLED)]
+    pickled = pickled_files(folder)
     if pickled:
         raise PushError(f"{folder} holds {pickled[0]}, which may be a pickle: only safetensors are pushed.")
     if "README.md" not in files or OWN_TAG not in _card_tags((folder / "README.md").read_text(encoding="utf-8")):
@@ -86,6 +86,17 @@ def folder_files(folder: str | Path) -> dict[str, int]:
             "or `emospeech push-space` made."
         )
     return files
+
+
+def pickled_files(folder: str | Path) -> list[str]:
+    """
+    Args:
+        folder (`str` or `Path`): a release or a corpus.
+
+    Returns:
+        `list[str]`: names of files that may hold pickled objects, by their suffix.
+    """
+    return sorted(path.name for path in Path(folder).rglob("*") if path.suffix in PICKLED)
 
 
 def check_model_folder(folder: str | Path) -> None:
@@ -258,8 +269,6 @@ def _explained(api: HfApi, repo_id: str) -> Iterator[None]:
     except (HTTPError, ConnectionError) as error:
         raise PushError(f"The Hub at {api.endpoint} cannot be reached ({error}). Nothing was pushed.") from error
     except RuntimeError as error:
-        if isinstance(error, PushError):
-            raise
         # An upload that broke off more often than it was tried again.
         raise PushError(f"{error} ({error.__cause__}) Nothing was pushed; what was uploaded is kept.") from error
 

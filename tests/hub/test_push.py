@@ -9,6 +9,7 @@ import pytest
 from huggingface_hub import HfApi
 
 from emospeech_hf import EmoSpeechForEmotionClassification, EmoSpeechProcessor
+from emospeech_hf.cli import main
 from emospeech_hf.hub import PushError, build_release, push_folder
 
 from ..loopback_hub import Fault, LoopbackHub
@@ -165,3 +166,11 @@ def test_what_is_not_pushed(hub: LoopbackHub, api: HfApi, release: Path, tmp_pat
     (release / "model.safetensors").unlink()
     with pytest.raises(PushError, match="is no release"):
         push_folder(release, NAME, api=api)
+
+
+def test_the_command_prints_what_uses_it(hub: LoopbackHub, release: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["push", str(release), NAME, "--private", "--tag", "1.0"])
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{hub.url}/{NAME}, version 1.0 (commit {hub.repository(NAME).tags['1.0'][:8]})")
+    assert f'model="{NAME}", revision="1.0", trust_remote_code=True' in printed
+    compile(printed.split("\n\n", 1)[1], "printed", "exec")
