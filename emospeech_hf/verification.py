@@ -138,10 +138,10 @@ def _compare_card(folder: Path, metrics: dict[str, Any]) -> list[str]:
         return ["README.md is missing."]
     results = ModelCard.load(path).data.eval_results or []
     return [
-        f"The card states {result.metric_type} {result.metric_value:.4f} on {result.dataset_split}, metrics.json "
+        f"The card states {result.metric_name} {result.metric_value:.4f} on {result.dataset_split}, metrics.json "
         f"{'nothing of it' if measured is None else format(measured, '.4f')}."
         for result in results
-        for measured in [metrics.get(str(result.dataset_split), {}).get(result.metric_type)]
+        for measured in [metrics.get(str(result.dataset_split), {}).get(result.metric_name)]
         if measured is None or abs(measured - result.metric_value) > TOLERANCE
     ]
 

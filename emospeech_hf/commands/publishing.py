@@ -20,6 +20,11 @@ def add_commands(commands: Any) -> None:
     release.add_argument(
         "--to", required=True, type=Path, metavar="DIR", help="release folder; an older one is replaced"
     )
+    release.add_argument(
+        "--license",
+        metavar="NAME",
+        help="of the weights, as the Hub names it; non-commercial data decide by themselves",
+    )
     release.set_defaults(run=run_release)
 
     push = commands.add_parser("push", help="put a release on the Hub, in one commit, with a version tag")
@@ -57,7 +62,7 @@ def run_release(options: argparse.Namespace) -> None:
 
     model, processor, metrics = load_run(options.run_dir)
     pictures = {name: options.run_dir / name for name in PICTURES if (options.run_dir / name).is_file()}
-    folder = build_release(model, processor, options.to, metrics, pictures, check=True)
+    folder = build_release(model, processor, options.to, metrics, pictures, options.license, check=True)
     print(f'{folder} is ready: pipeline("audio-text-emotion", model="{folder}", trust_remote_code=True)')
 
 

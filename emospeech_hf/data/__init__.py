@@ -4,6 +4,7 @@ from .collation import EmotionCollator
 from .loading import load_corpus, load_unlabelled
 from .problems import CorpusError, Problem, write_rejected
 from .schema import SPLITS, corpus_features
+from .source import describe_source
 from .splits import SplitReport, hold_out, split_corpus
 
 
@@ -14,6 +15,7 @@ __all__ = [
     "Problem",
     "SplitReport",
     "corpus_features",
+    "describe_source",
     "hold_out",
     "load_corpus",
     "load_unlabelled",

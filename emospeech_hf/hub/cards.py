@@ -7,13 +7,24 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import DatasetCard, DatasetCardData, ModelCard, ModelCardData
+from huggingface_hub import DatasetCard, DatasetCardData, EvalResult, ModelCard, ModelCardData
 from jinja2 import Environment, StrictUndefined
 
 from ..configuration_emospeech import EMOTIONS, TASK, EmoSpeechConfig
 
 
-def model_card(config: EmoSpeechConfig, metrics: Mapping[str, Any] | None, pictures: Sequence[str] = ()) -> str:
+MODEL_ID = "user/model"
+"""Stands in a card for the repository until the release is pushed to one."""
+
+
+def model_card(
+    config: EmoSpeechConfig,
+    metrics: Mapping[str, Any] | None,
+    pictures: Sequence[str] = (),
+    size: Mapping[str, Any] | None = None,
+    license_name: str | None = None,
+    loads_in_4: bool = False,
+) -> str:
     """
     Fill the template `model_cards/model_card.md`.
 
@@ -21,6 +32,10 @@ def model_card(config: EmoSpeechConfig, metrics: Mapping[str, Any] | None, pictu
         config ([`EmoSpeechConfig`]): of the released model.
         metrics (`Mapping`, *optional*): `metrics.json` of the run. What it lacks the card says is not measured.
         pictures (`Sequence[str]`, *optional*): names of the pictures that lie beside the card.
+        size (`Mapping`, *optional*): `parameters` and `megabytes` of the weights.
+        license_name (`str`, *optional*): of the weights, as the Hub names it. A licence of the training data that
+            forbids commercial use takes its place.
+        loads_in_4 (`bool`, *optional*, defaults to `False`): whether transformers 4.57 loads it.
 
     Returns:
         `str`: the card, with the metadata that the Hub reads.
@@ -29,26 +44,66 @@ def model_card(config: EmoSpeechConfig, metrics: Mapping[str, Any] | None, pictu
         jinja2.UndefinedError: If the template names a figure that the metrics do not hold.
     """
     metrics = dict(metrics or {})
+    data = metrics.get("data") or {}
+    non_commercial = "-nc" in (data.get("license") or "").lower()
+    license_name = data["license"] if non_commercial else license_name
     # Ids of the Hub have a namespace; a run names a local folder by its last part alone.
     encoders = [name for name in metrics.get("encoders", {}).values() if name and "/" in name]
-    data = ModelCardData(
+    scored = metrics.get(metrics.get("scored_split") or "")
+    card_data = ModelCardData(
         language="es",
+        license=license_name,
         library_name="transformers",
-        pipeline_tag="audio-classification",
-        tags=["emotion-recognition", "speech", TASK, "emospeech"],
+        pipeline_tag="audio-classification" if config.uses_speech else "text-classification",
+        tags=["emotion-recognition", *(["speech"] if config.uses_speech else []), TASK, "emospeech", "custom_code"],
         base_model=encoders or None,
+        datasets=[data["hub_id"]] if data.get("hub_id") else None,
+        metrics=["f1", "accuracy"] if scored else None,
+        model_name=MODEL_ID.split("/")[1] if scored else None,
+        eval_results=_eval_results(metrics, config) if scored else None,
     )
     body = _render(
         "model_card.md",
         task=TASK,
+        model_id=MODEL_ID,
         modalities=config.modalities,
         labels=[config.id2label[index] for index in range(config.num_labels)],
         config=config,
         metrics=metrics,
+        scored=scored,
         evaluations={name: metrics[name] for name in ("test", "validation") if name in metrics},
         pictures=pictures,
+        size=dict(size) if size is not None else None,
+        license=license_name,
+        non_commercial=non_commercial,
+        encoders=encoders,
+        loads_in_4=loads_in_4,
     )
-    return str(ModelCard(f"---\n{data.to_yaml()}\n---\n\n{body}\n"))
+    return str(ModelCard(f"---\n{card_data.to_yaml()}\n---\n\n{body}\n"))
+
+
+def _eval_results(metrics: Mapping[str, Any], config: EmoSpeechConfig) -> list[EvalResult]:
+    """The `model-index`: each measured split, its macro-F1 with the interval, and its accuracy."""
+    data = metrics.get("data") or {"name": "unknown", "hub_id": None, "revision": None}
+    return [
+        EvalResult(
+            task_type="audio-classification" if config.uses_speech else "text-classification",
+            task_name="Emotion recognition",
+            dataset_type=data["hub_id"] or "unpublished",
+            dataset_name=data["name"],
+            dataset_split=split,
+            dataset_revision=data["revision"],
+            metric_type=kind,
+            metric_name=name,
+            metric_value=metrics[split][name],
+            metric_args={"interval_95": metrics[split][f"{name}_interval"]}
+            if metrics[split].get(f"{name}_interval")
+            else None,
+        )
+        for split in ("test", "validation")
+        if split in metrics
+        for kind, name in (("f1", "macro_f1"), ("f1", "weighted_f1"), ("accuracy", "accuracy"))
+    ]
 
 
 def dataset_card(
@@ -93,19 +148,20 @@ def dataset_card(
 def _render(template: str, **values: Any) -> str:
     # Markdown for the Hub, not HTML; a name that no value was given for is an error.
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)  # noqa: S701
-    return environment.from_string(card_template(template)).render(**values)
+    return environment.from_string(packaged_text(f"model_cards/{template}")).render(**values)
 
 
-def card_template(name: str) -> str:
+def packaged_text(name: str) -> str:
     """
     Args:
-        name (`str`): file name in `model_cards/`.
+        name (`str`): a file that a built package carries inside itself, and a checkout beside itself:
+            `model_cards/...` or `LICENSE`.
 
     Returns:
-        `str`: the template; a built package carries the folder inside itself, a checkout beside itself.
+        `str`: its content.
     """
     package = importlib.resources.files("emospeech_hf")
-    inside = package / "model_cards" / name
+    inside = package.joinpath(*name.split("/"))
     if inside.is_file():
         return inside.read_text(encoding="utf-8")
-    return (Path(str(package)).parent / "model_cards" / name).read_text(encoding="utf-8")
+    return (Path(str(package)).parent / name).read_text(encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 from collections.abc import Container, Iterator
@@ -21,6 +22,7 @@ from huggingface_hub.errors import (
 )
 
 from ..configuration_emospeech import EmoSpeechConfig
+from .cards import MODEL_ID
 
 
 RepoKind = Literal["model", "dataset", "space"]
@@ -193,7 +195,10 @@ def _push(
             "or replace what is there with --overwrite."
         )
     tags = {ref.name: ref.target_commit for ref in api.list_repo_refs(repo_id, repo_type=kind).tags}
-    uploaded = [name for name in files if name not in present or _differs(folder / name, present[name])]
+    contents: dict[str, Path | bytes] = {name: folder / name for name in files}
+    # The card names the repository, so that its examples can be copied.
+    contents["README.md"] = (folder / "README.md").read_bytes().replace(MODEL_ID.encode(), repo_id.encode())
+    uploaded = [name for name in files if name not in present or _differs(contents[name], present[name])]
     deleted = sorted(present.keys() - files.keys())
     if tag in tags and (uploaded or deleted or tags[tag] != head):
         raise PushError(
@@ -202,7 +207,7 @@ def _push(
     commit = head
     if uploaded or deleted:
         operations = [
-            *(CommitOperationAdd(name, folder / name) for name in uploaded),
+            *(CommitOperationAdd(name, contents[name]) for name in uploaded),
             *(CommitOperationDelete(name) for name in deleted),
         ]
         done = api.create_commit(
@@ -227,12 +232,14 @@ def _next_tag(tags: dict[str, str], commit: str) -> str:
     return on_commit[-1] if on_commit else f"v{max(numbers, default=0) + 1}"
 
 
-def _differs(path: Path, entry: RepoFile) -> bool:
+def _differs(content: Path | bytes, entry: RepoFile) -> bool:
     """Whether a file is another than the Hub's, which tells a large one's SHA-256 and any other as git names it."""
-    content = path.read_bytes()
-    if entry.lfs is not None:
-        return hashlib.sha256(content).hexdigest() != entry.lfs.sha256
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() != entry.blob_id
+    size = content.stat().st_size if isinstance(content, Path) else len(content)
+    digest = hashlib.sha256() if entry.lfs is not None else hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+    with content.open("rb") if isinstance(content, Path) else io.BytesIO(content) as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest() != (entry.lfs.sha256 if entry.lfs is not None else entry.blob_id)
 
 
 def _is_own(api: HfApi, repo_id: str, kind: RepoKind, commit: str, present: Container[str]) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from ..modeling_emospeech import EmoSpeechForEmotionClassification
 from ..processing_emospeech import EmoSpeechProcessor
 from ..safe_writing import replaced_folder, write_json
-from .cards import model_card
+from .cards import model_card, packaged_text
 from .checking import check_release
 
 
@@ -24,6 +24,7 @@ def build_release(
     to: str | Path,
     metrics: Mapping[str, Any] | None = None,
     pictures: Mapping[str, Path] | None = None,
+    license_name: str | None = None,
     check: bool = False,
 ) -> Path:
     """
@@ -35,6 +36,7 @@ def build_release(
         to (`str` or `Path`): the folder.
         metrics (`Mapping`, *optional*): what was measured; goes into `metrics.json` and the card.
         pictures (`Mapping[str, Path]`, *optional*): file name in the release to file.
+        license_name (`str`, *optional*): of the weights, as the Hub names it; see [`~hub.model_card`].
         check (`bool`, *optional*, defaults to `False`): load the new release in another process, without this package,
             before it takes its place.
 
@@ -57,7 +59,19 @@ def build_release(
             shutil.copyfile(picture, folder / name)
         if metrics is not None:
             write_json(folder / "metrics.json", dict(metrics))
-        (folder / "README.md").write_text(model_card(model.config, metrics, sorted(pictures or {})), encoding="utf-8")
+        (folder / "LICENSE").write_text(packaged_text("LICENSE"), encoding="utf-8")
+        card = model_card(
+            model.config,
+            metrics,
+            sorted(pictures or {}),
+            {
+                "parameters": model.num_parameters(),
+                "megabytes": sum(file.stat().st_size for file in folder.glob("*.safetensors")) / 1e6,
+            },
+            license_name,
+            loads_in_transformers_4(folder),
+        )
+        (folder / "README.md").write_text(card, encoding="utf-8")
         if check:
             check_release(folder, model, processor)
     return to
@@ -69,6 +83,21 @@ def ground_floor_files() -> list[Path]:
         `list[Path]`: the package's files that every release carries as they are.
     """
     return sorted(PACKAGE_FOLDER.glob("*_emospeech.py"))
+
+
+def loads_in_transformers_4(folder: str | Path) -> bool:
+    """
+    Args:
+        folder (`str` or `Path`): a release.
+
+    Returns:
+        `bool`: whether transformers 4.57 can read its tokenizer, which it cannot if version 5 saved it without the name
+        of a class that both know.
+    """
+    path = Path(folder) / "tokenizer_config.json"
+    if not path.is_file():
+        return True
+    return bool(json.loads(path.read_text(encoding="utf-8")).get("tokenizer_class") != "TokenizersBackend")
 
 
 def _forget_folders(path: Path) -> None:

@@ -19,7 +19,7 @@ from datasets import DatasetDict
 from scipy.special import softmax
 
 from .. import __version__
-from ..data import CorpusError, EmotionCollator, load_corpus, split_corpus, write_rejected
+from ..data import CorpusError, EmotionCollator, describe_source, load_corpus, split_corpus, write_rejected
 from ..data.splits import SplitReport
 from ..evaluation import Predictions
 from ..hub import build_release
@@ -28,6 +28,7 @@ from ..processing_emospeech import EmoSpeechProcessor
 from ..safe_writing import write_json
 from .building import build_model, build_processor, limit_text_length
 from .checkpoint import load_checkpoint, set_trained_weights
+from .cost import estimate_energy, measure_speed
 from .features import FeatureBuilder, FeatureTable
 from .loop import EmotionTrainer
 from .recipe import Recipe, recipe_from_dict
@@ -114,6 +115,7 @@ def _train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
         logging.getLogger("emospeech_hf").setLevel(logging.ERROR)
     description = run_description(recipe, options)
     check_output_dir(output_dir, description, options)
+    source = describe_source(options.data, options.data_revision)
 
     set_seed(recipe.training.seed)
     processor = build_processor(recipe.model)
@@ -143,8 +145,9 @@ def _train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
         if split != "train"
     }
     metrics = describe_run(recipe, split_report, progress, model, accelerator)
-    metrics.update(score_run(predictions))
-    metrics["minutes"] = round((time.perf_counter() - started) / 60, 2)
+    metrics.update(score_run(predictions), data=source, minutes=round((time.perf_counter() - started) / 60, 2))
+    metrics["energy"] = estimate_energy(metrics["minutes"], accelerator.device.type, accelerator.num_processes)
+    metrics["speed"] = measure_speed(accelerator.unwrap_model(model), processor)
     if accelerator.is_main_process:
         write_results(output_dir, metrics, predictions)
         if options.release:

@@ -24,7 +24,10 @@ def release(model: EmoSpeechForEmotionClassification, processor: EmoSpeechProces
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    """What a push of this folder is to make of the repository: its card names it."""
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert b'model="user/model"' in files["README.md"]
+    return {**files, "README.md": files["README.md"].replace(b"user/model", NAME.encode())}
 
 
 def on_hub(hub: LoopbackHub, revision: str = "main", name: str = NAME) -> dict[str, bytes]:

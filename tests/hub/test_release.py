@@ -18,7 +18,7 @@ def test_what_it_holds(
     folder = build_release(model, processor, tmp_path / "release", pictures={"picture.png": wav})
     names = {path.name for path in folder.iterdir()}
     assert names == {file.name for file in ground_floor_files()} | {
-        "README.md", "config.json", "model.safetensors", "picture.png", "preprocessor_config.json",
+        "LICENSE", "README.md", "config.json", "model.safetensors", "picture.png", "preprocessor_config.json",
         "processor_config.json", "tokenizer.json", "tokenizer_config.json",
     }  # fmt: skip
     for file in ground_floor_files():
