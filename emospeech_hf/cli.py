@@ -23,6 +23,8 @@ EXAMPLES = """examples:
   emospeech release --run runs/task2 --to releases/task2
   emospeech push releases/task2 user/model --private
   emospeech push-dataset corpora/meacorpus user/corpus --dry-run
+  emospeech push-space user/page --model user/model --revision v1
+  emospeech demo --model runs/demo/release
   emospeech verify user/model@v1 --data corpus
 
 Training has a command of its own: python train_accelerate.py --help

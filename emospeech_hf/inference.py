@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from datasets import Dataset
+from huggingface_hub import hf_hub_download
+from huggingface_hub.errors import EntryNotFoundError
 from tqdm.auto import tqdm
 from transformers import AutoConfig, pipeline
 
@@ -39,6 +42,23 @@ def load_pipeline(model: str | Path, revision: str | None = None) -> AudioTextEm
     if not isinstance(config, EmoSpeechConfig):
         raise ValueError(f"{model} is a model of type {config.model_type!r}, not an EmoSpeech model.")
     return pipeline(TASK, model=str(model), revision=revision or "main")
+
+
+def release_metrics(model: str | Path, revision: str | None = None) -> dict[str, Any] | None:
+    """
+    Args:
+        model (`str` or `Path`), revision (`str`, *optional*): see [`load_pipeline`].
+
+    Returns:
+        `dict`: the release's `metrics.json`, or `None` where it has none.
+    """
+    path = Path(model, "metrics.json")
+    if not Path(model).is_dir():
+        try:
+            path = Path(hf_hub_download(str(model), "metrics.json", revision=revision))
+        except EntryNotFoundError:
+            return None
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None
 
 
 def evaluate_model(

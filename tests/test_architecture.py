@@ -19,6 +19,7 @@ ARROWS = {
     "data": {"data"},
     "evaluation": {"evaluation"},
     "hub": {"hub"},
+    "page": {"page", "hub"},
     "training": {"training", "data", "evaluation", "hub"},
 }
 

@@ -1,13 +1,15 @@
-"""`emospeech release`, `push`, `push-dataset` and `verify`: from a run to the Hub, and back."""
+"""`emospeech release`, `push`, `push-dataset`, `push-space`, `demo` and `verify`: from a run to the Hub, and back."""
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from .arguments import add_data_arguments, output_argument
+from .arguments import add_data_arguments, add_model_arguments, output_argument
 
 
 def add_commands(commands: Any) -> None:
@@ -35,6 +37,21 @@ def add_commands(commands: Any) -> None:
     _add_push_arguments(push_dataset, "folder of the Parquet files and their card")
     push_dataset.set_defaults(run=run_push, kind="dataset")
 
+    push_space = commands.add_parser("push-space", help="put a page that shows a model on the Hub, as a Gradio Space")
+    push_space.add_argument("repo_id", metavar="user/space", help="the Space; made where it is missing")
+    push_space.add_argument("--model", required=True, metavar="HUB_ID", help="the model that it shows")
+    push_space.add_argument("--revision", required=True, metavar="TAG", help="the model's version")
+    push_space.add_argument("--to", type=Path, metavar="DIR", help="keep the Space's folder here")
+    _add_examples(push_space)
+    _add_push_options(push_space)
+    push_space.set_defaults(run=run_push_space, kind="space")
+
+    demo = commands.add_parser("demo", help="try a model in the browser, on this machine")
+    add_model_arguments(demo)
+    _add_examples(demo)
+    demo.add_argument("--port", type=int, metavar="N", help="default: the first free one from 7860")
+    demo.set_defaults(run=run_demo)
+
     verify = commands.add_parser("verify", help="whether a release is what its card says")
     verify.add_argument("model", metavar="DIR_OR_HUB_ID[@REVISION]", help="release folder, or a model on the Hub")
     add_data_arguments(verify, required=False)
@@ -48,8 +65,18 @@ def add_commands(commands: Any) -> None:
 def _add_push_arguments(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help=what)
     parser.add_argument("repo_id", metavar="user/name", help="the repository; made where it is missing")
-    parser.add_argument("--private", action="store_true", default=None, help="make a new repository private")
     parser.add_argument("--revision", metavar="BRANCH", help="branch to push to (default: main)")
+    _add_push_options(parser)
+
+
+def _add_examples(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--examples", type=Path, metavar="DIR", help="recordings to offer, each with its transcript beside it as .txt"
+    )
+
+
+def _add_push_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--private", action="store_true", default=None, help="make a new repository private")
     parser.add_argument("--tag", help="version (default: v1, v2, ... one after the last)")
     parser.add_argument("--overwrite", action="store_true", help="replace a repository that holds something else")
     parser.add_argument("--dry-run", "--dry_run", action="store_true", help="only list what would go")
@@ -72,12 +99,9 @@ def run_push(options: argparse.Namespace) -> None:
     from ..hub.push import check_model_folder
 
     if options.dry_run:
-        files = folder_files(options.folder)
         if options.kind == "model":
             check_model_folder(options.folder)
-        for name, size in files.items():
-            print(f"{size:>13,}  {name}")
-        print(f"{sum(files.values()):>13,}  bytes in {len(files)} files would go to {options.repo_id}.")
+        _list(folder_files(options.folder), options.repo_id)
         return
     result = push_folder(
         options.folder,
@@ -91,6 +115,52 @@ def run_push(options: argparse.Namespace) -> None:
     changes = f"{len(result.uploaded)} files uploaded, {len(result.deleted)} deleted"
     print(f"{result.url}, version {result.tag} (commit {result.commit[:8]}): {changes}.\n")
     print(_usage(options.kind, options.folder, result.repo_id, result.tag))
+
+
+def run_push_space(options: argparse.Namespace) -> None:
+    """`emospeech push-space`."""
+    from ..hub import folder_files, push_folder
+    from ..inference import release_metrics
+
+    _need_gradio()
+    from ..page import build_space
+
+    with tempfile.TemporaryDirectory() as folder:
+        metrics = release_metrics(options.model, options.revision)
+        to = options.to or Path(folder, "space")
+        space = build_space(options.model, options.revision, to, metrics, options.examples)
+        if options.dry_run:
+            _list(folder_files(space), options.repo_id)
+            return
+        result = push_folder(space, options.repo_id, "space", options.private, None, options.tag, options.overwrite)
+    print(f"{result.url}, version {result.tag} (commit {result.commit[:8]}) shows {options.model}.")
+
+
+def run_demo(options: argparse.Namespace) -> None:
+    """`emospeech demo`."""
+    from ..inference import load_pipeline, release_metrics
+
+    _need_gradio()
+    from ..page.app import build_page, launch_page
+
+    page = build_page(
+        load_pipeline(options.model, options.revision),
+        release_metrics(options.model, options.revision),
+        options.examples,
+    )
+    allowed = [str(options.examples)] if options.examples else None
+    launch_page(page, server_port=options.port, allowed_paths=allowed)
+
+
+def _need_gradio() -> None:
+    if importlib.util.find_spec("gradio") is None:
+        raise OSError("The page needs gradio: pip install 'emospeech-hf[page]'.")
+
+
+def _list(files: dict[str, int], repo_id: str) -> None:
+    for name, size in files.items():
+        print(f"{size:>13,}  {name}")
+    print(f"{sum(files.values()):>13,}  bytes in {len(files)} files would go to {repo_id}.")
 
 
 def _usage(kind: str, folder: Path, repo_id: str, tag: str) -> str:

@@ -7,7 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import DatasetCard, DatasetCardData, EvalResult, ModelCard, ModelCardData
+from huggingface_hub import (
+    DatasetCard,
+    DatasetCardData,
+    EvalResult,
+    ModelCard,
+    ModelCardData,
+    SpaceCard,
+    SpaceCardData,
+)
 from jinja2 import Environment, StrictUndefined
 
 from ..configuration_emospeech import EMOTIONS, TASK, EmoSpeechConfig
@@ -143,6 +151,31 @@ def dataset_card(
         has_audio=has_audio,
     )
     return str(DatasetCard(f"---\n{data.to_yaml()}\n---\n\n{body}\n"))
+
+
+def space_card(model: str, revision: str, gradio_version: str, task: str = TASK) -> str:
+    """
+    Fill the template `model_cards/space_card.md`.
+
+    Args:
+        model (`str`), revision (`str`): the model that the Space shows.
+        gradio_version (`str`): that its page was made for.
+        task (`str`, *optional*): of the model.
+
+    Returns:
+        `str`: the card, with the metadata that the Hub runs the Space by.
+    """
+    data = SpaceCardData(
+        title="Emotion in Spanish speech",
+        sdk="gradio",
+        sdk_version=gradio_version,
+        app_file="app.py",
+        license="apache-2.0",
+        models=[model],
+        tags=["emotion-recognition", "speech", task, "emospeech"],
+    )
+    body = _render("space_card.md", model=model, revision=revision)
+    return str(SpaceCard(f"---\n{data.to_yaml()}\n---\n\n{body}\n"))
 
 
 def _render(template: str, **values: Any) -> str:

@@ -1,0 +1,260 @@
+"""
+A page where people try an EmoSpeech model: speak or upload, and see which emotions are told, and how sure that is.
+
+This file stands alone, since it is also the `app.py` of a Space: it needs gradio, transformers, torch, librosa and
+soundfile, and nothing of the package emospeech_hf. `page.json` beside it names the model.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from transformers import pipeline
+
+
+TASK = "audio-text-emotion"
+MAX_FILE_SIZE = "20mb"
+KEEP_SECONDS = 600
+"""Uploads are deleted after this, so that they can be heard back until then."""
+
+LOOK_SECONDS = 60
+"""How often it is looked for such uploads."""
+
+TEXTS: dict[str, dict[str, str]] = {
+    "Español": {
+        "title": "Emoción en el habla",
+        "intro": "Di algo o sube una grabación, escribe lo que se dice y mira qué emoción parece expresar.",
+        "audio": "Grabación",
+        "transcript": "Transcripción",
+        "transcript_hint": "Lo que se dice, palabra por palabra",
+        "button": "¿Qué emoción?",
+        "answer": "Emoción",
+        "examples": "Ejemplos",
+        "limits": (
+            "**Qué no puede decir:** no sabe lo que una persona siente, piensa o pretende, y no detecta mentiras. Solo "
+            "estima a qué se parecen la voz y las palabras, y se equivoca a menudo. No la uses con quien no haya dado "
+            "su consentimiento, ni en el trabajo o la enseñanza: allí la ley europea lo prohíbe. Lo que subas se borra "
+            "a los diez minutos y no se envía a ningún otro sitio."
+        ),
+        "no_audio": "Falta la grabación: este modelo escucha.",
+        "no_text": "Falta la transcripción: este modelo lee. Escribe lo que se dice.",
+        "bad": "No se ha podido usar la grabación: {reason}",
+        "sure": "La más probable: **{label}**, con una puntuación de {score:.0%}.",
+        "close": "Le sigue de cerca {label} ({score:.0%}): tómalo como dudoso.",
+        "calibrated": (
+            "Cuando el modelo estuvo tan seguro en la prueba ({n} enunciados), acertó el {accuracy:.0%} de las veces."
+        ),
+        "uncalibrated": "No se ha medido con qué frecuencia acierta una puntuación así: tómala como un orden.",
+        "anger": "ira",
+        "disgust": "asco",
+        "fear": "miedo",
+        "joy": "alegría",
+        "neutral": "neutral",
+        "sadness": "tristeza",
+    },
+    "English": {
+        "title": "Emotion in Spanish speech",
+        "intro": "Say something or upload a recording, type what is said, and see which emotion it seems to express.",
+        "audio": "Recording",
+        "transcript": "Transcript",
+        "transcript_hint": "What is said, word by word",
+        "button": "Which emotion?",
+        "answer": "Emotion",
+        "examples": "Examples",
+        "limits": (
+            "**What it cannot tell:** it does not know what a person feels, thinks or intends, and it is no lie "
+            "detector. It only estimates what voice and words resemble, and it is often wrong. Do not use it on people "
+            "who have not agreed, nor at work or in education, where European law forbids it. What you upload is "
+            "deleted after ten minutes and sent nowhere else."
+        ),
+        "no_audio": "The recording is missing: this model hears.",
+        "no_text": "The transcript is missing: this model reads. Type what is said.",
+        "bad": "The recording cannot be used: {reason}",
+        "sure": "Most probable: **{label}**, with a score of {score:.0%}.",
+        "close": "{label} is close behind ({score:.0%}): take it as doubtful.",
+        "calibrated": (
+            "When the model was that sure in its test ({n} utterances), it was right {accuracy:.0%} of the time."
+        ),
+        "uncalibrated": "How often such a score is right has not been measured: take it for an order.",
+        "anger": "anger",
+        "disgust": "disgust",
+        "fear": "fear",
+        "joy": "joy",
+        "neutral": "neutral",
+        "sadness": "sadness",
+    },
+}
+LANGUAGES = tuple(TEXTS)
+CLOSE = 0.15
+"""The second emotion is called close behind when its score is within this of the first."""
+
+
+def build_page(classify: Any, metrics: dict[str, Any] | None = None, examples: str | Path | None = None) -> gr.Blocks:
+    """
+    Args:
+        classify (`AudioTextEmotionPipeline`): the model's pipeline.
+        metrics (`dict`, *optional*): the release's `metrics.json`, whose calibration tells how far a score can be
+            believed.
+        examples (`str` or `Path`, *optional*): folder of recordings, each with its transcript beside it as `.txt`.
+
+    Returns:
+        `gr.Blocks`: to be launched with [`launch_page`].
+    """
+    modalities = classify.model.config.modalities
+    clips = example_clips(examples) if "speech" in modalities else []
+    texts = TEXTS[LANGUAGES[0]]
+    with gr.Blocks(title=texts["title"], analytics_enabled=False, delete_cache=(LOOK_SECONDS, KEEP_SECONDS)) as page:
+        language = gr.Radio(LANGUAGES, value=LANGUAGES[0], label="Idioma · Language", elem_id="language")
+        title = gr.Markdown(f"# {texts['title']}")
+        intro = gr.Markdown(texts["intro"])
+        with gr.Row():
+            with gr.Column():
+                audio = gr.Audio(
+                    sources=["upload", "microphone"],
+                    type="filepath",
+                    label=texts["audio"],
+                    buttons=["download"],
+                    visible="speech" in modalities,
+                    elem_id="audio",
+                )
+                transcript = gr.Textbox(
+                    label=texts["transcript"],
+                    placeholder=texts["transcript_hint"],
+                    lines=3,
+                    visible="text" in modalities,
+                    elem_id="transcript",
+                )
+                button = gr.Button(texts["button"], variant="primary", elem_id="button")
+            with gr.Column():
+                answer = gr.Label(label=texts["answer"], num_top_classes=6, elem_id="answer")
+                certainty = gr.Markdown(elem_id="certainty")
+        if clips:
+            gr.Examples(clips, [audio, transcript], label=texts["examples"], cache_examples=False)
+        limits = gr.Markdown(texts["limits"])
+
+        def tell(path: str | None, text: str, chosen: str) -> tuple[dict[str, float] | None, str]:
+            return tell_emotion(classify, path, text, chosen, metrics)
+
+        def translate(chosen: str) -> list[Any]:
+            own = TEXTS[chosen]
+            return [
+                gr.Markdown(f"# {own['title']}"),
+                gr.Markdown(own["intro"]),
+                gr.Audio(label=own["audio"]),
+                gr.Textbox(label=own["transcript"], placeholder=own["transcript_hint"]),
+                gr.Button(own["button"]),
+                gr.Label(value=None, label=own["answer"]),
+                gr.Markdown(""),
+                gr.Markdown(own["limits"]),
+            ]
+
+        button.click(tell, [audio, transcript, language], [answer, certainty], api_name="tell_emotion")
+        language.change(
+            translate,
+            language,
+            [title, intro, audio, transcript, button, answer, certainty, limits],
+            api_visibility="private",
+        )
+    return page
+
+
+def tell_emotion(
+    classify: Any, path: str | None, text: str, language: str, metrics: dict[str, Any] | None
+) -> tuple[dict[str, float] | None, str]:
+    """
+    Answer one press of the button; what is wrong with the input is said on the page.
+
+    Args:
+        classify (`AudioTextEmotionPipeline`): the model's pipeline.
+        path (`str`, *optional*): the recording.
+        text (`str`): its transcript.
+        language (`str`): one of `LANGUAGES`.
+        metrics (`dict`, *optional*): the release's `metrics.json`.
+
+    Returns:
+        `tuple[dict[str, float] | None, str]`: emotion to score, and how sure that is, or what is wrong.
+    """
+    texts, modalities = TEXTS[language], classify.model.config.modalities
+    if "speech" in modalities and not path:
+        return None, f"⚠️ {texts['no_audio']}"
+    if "text" in modalities and not text.strip():
+        return None, f"⚠️ {texts['no_text']}"
+    utterance = {"audio": path, "text": text}
+    try:
+        told = classify({key: utterance[key] for key in ("audio", "text") if key == "text" or path})
+    except (ValueError, OSError) as error:
+        # The server's folders are nobody's business.
+        reason = str(error).replace(str(path), Path(path).name) if path else str(error)
+        return None, f"⚠️ {texts['bad'].format(reason=reason)}"
+    names = [texts.get(entry["label"], entry["label"]) for entry in told]
+    lines = [texts["sure"].format(label=names[0], score=told[0]["score"])]
+    if told[0]["score"] - told[1]["score"] < CLOSE:
+        lines.append(texts["close"].format(label=names[1], score=told[1]["score"]))
+    lines.append(describe_certainty(told[0]["score"], metrics, texts))
+    return {name: entry["score"] for name, entry in zip(names, told)}, "\n\n".join(lines)
+
+
+def describe_certainty(score: float, metrics: dict[str, Any] | None, texts: dict[str, str]) -> str:
+    """
+    Args:
+        score (`float`): of the most probable emotion.
+        metrics (`dict`, *optional*): the release's `metrics.json`.
+        texts (`dict[str, str]`): of the language.
+
+    Returns:
+        `str`: how often the model was right in its test when it was as sure as that.
+    """
+    bins = ((metrics or {}).get("calibration") or {}).get("bins", [])
+    own = next((entry for entry in bins if entry["low"] < score <= entry["high"]), None)
+    return texts["uncalibrated"] if own is None else texts["calibrated"].format(**own)
+
+
+def example_clips(folder: str | Path | None) -> list[list[str]]:
+    """
+    Args:
+        folder (`str` or `Path`, *optional*): of recordings, each with its transcript beside it as `.txt`.
+
+    Returns:
+        `list[list[str]]`: for each, its path and its transcript.
+    """
+    if folder is None or not Path(folder).is_dir():
+        return []
+    return [
+        [str(path), path.with_suffix(".txt").read_text(encoding="utf-8").strip()]
+        for path in sorted(Path(folder).iterdir())
+        if path.suffix in (".wav", ".mp3", ".flac", ".ogg") and path.with_suffix(".txt").is_file()
+    ]
+
+
+def launch_page(page: gr.Blocks, **options: Any) -> Any:
+    """
+    Serve a page. Nothing is sent elsewhere, and larger files than `MAX_FILE_SIZE` are refused.
+
+    Args:
+        page (`gr.Blocks`): from [`build_page`].
+        options: passed on to `gr.Blocks.launch`.
+
+    Returns:
+        what `gr.Blocks.launch` returns.
+    """
+    # Fonts of the visitor's machine: the usual ones are fetched from elsewhere.
+    fonts = ["system-ui", "sans-serif"]
+    theme = gr.themes.Soft(font=fonts, font_mono=["ui-monospace", "monospace"])
+    return page.launch(theme=theme, max_file_size=MAX_FILE_SIZE, footer_links=[], show_error=True, **options)
+
+
+def main() -> None:
+    """Serve the page of a Space: the model that `page.json` names."""
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    here = Path(__file__).resolve().parent
+    settings = json.loads((here / "page.json").read_text(encoding="utf-8"))
+    classify = pipeline(TASK, model=settings["model"], revision=settings["revision"], trust_remote_code=True)
+    launch_page(build_page(classify, settings.get("metrics"), here / "examples"))
+
+
+if __name__ == "__main__":
+    main()
