@@ -1,5 +1,6 @@
 # make demo      install, make a corpus, train, score, release, and load the release as a stranger would
 # make test      install with the development tools, and run the tests
+# make compat    load releases in environments with other versions of Python, transformers and torch
 # make quality   ruff and mypy
 # make style     let ruff mend what it can
 # make clean     remove the environment and all runs
@@ -10,7 +11,7 @@ PYTHON := $(VENV)/bin/python
 DEMO := runs/demo
 SOURCES := emospeech_hf dataset_scripts examples benchmarks tests train_accelerate.py
 
-.PHONY: demo test quality style clean
+.PHONY: demo test compat quality style clean
 .DEFAULT_GOAL := demo
 
 $(PYTHON):
@@ -52,6 +53,9 @@ demo: $(VENV)/installed-demo
 
 test: $(VENV)/installed-dev
 	$(PYTHON) -m pytest -n auto
+
+compat: $(VENV)/installed-dev
+	$(PYTHON) -m tests.remote_code.compatibility $(COMPAT)
 
 quality: $(VENV)/installed-dev
 	$(PYTHON) -m ruff check $(SOURCES)

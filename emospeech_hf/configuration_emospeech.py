@@ -91,7 +91,6 @@ class EmoSpeechConfig(PreTrainedConfig):
     """
 
     model_type = "emospeech"
-    sub_configs = {"text_config": AutoConfig, "speech_config": AutoConfig}  # noqa: RUF012 (as transformers has it)
     # Declared, because transformers takes an undeclared `temperature` for a setting of text generation.
     temperature: float = 1.0
 
@@ -152,6 +151,11 @@ class EmoSpeechConfig(PreTrainedConfig):
     def modalities(self) -> tuple[str, ...]:
         """The modalities that the model takes, a subset of `("speech", "text")`."""
         return tuple(name for name, used in zip(MODALITIES, (self.uses_speech, self.uses_text)) if used)
+
+    @property
+    def sub_configs(self) -> dict[str, Any]:
+        """The encoders' configs, by name; without those that are `None`, over which transformers 4 stumbles."""
+        return {name: AutoConfig for name in ("text_config", "speech_config") if getattr(self, name) is not None}
 
     def _check(self) -> None:
         if not self.uses_text and not self.uses_speech:

@@ -72,7 +72,7 @@ class EmoSpeechModel(EmoSpeechPreTrainedModel):
     """
 
     # A classifier's checkpoint loads here too, without a word about its head.
-    _keys_to_ignore_on_load_unexpected = (r"^classifier\.",)
+    _keys_to_ignore_on_load_unexpected = [r"^classifier\."]  # noqa: RUF012 (5.0 adds a list to it)
 
     def __init__(self, config: EmoSpeechConfig) -> None:
         super().__init__(config)

@@ -7,7 +7,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoTokenizer, BatchFeature, PreTrainedTokenizerBase, ProcessorMixin
+import transformers
+from transformers import (
+    AutoTokenizer,
+    BatchFeature,
+    FeatureExtractionMixin,
+    PreTrainedTokenizerBase,
+    ProcessorMixin,
+)
 
 from .audio_emospeech import as_batch
 from .feature_extraction_emospeech import EmoSpeechFeatureExtractor
@@ -38,17 +45,26 @@ class EmoSpeechProcessor(ProcessorMixin):
     ```
     """
 
+    # transformers 4 reads these two; 5 reads the signature of `__init__`.
+    attributes = ("feature_extractor", "tokenizer")
+    audio_tokenizer = None
+
     def __init__(
         self, feature_extractor: EmoSpeechFeatureExtractor, tokenizer: PreTrainedTokenizerBase | None = None
     ) -> None:
-        if tokenizer is None:
-            # The mixin knows no processor that lacks one of its parts.
-            self.chat_template = None
-            self.check_argument_for_proper_class("feature_extractor", feature_extractor)
-            self.feature_extractor = feature_extractor
-            self.tokenizer: Any = None
-        else:
-            super().__init__(feature_extractor, tokenizer)
+        # Set here and not by the mixin: it knows no processor that lacks a part, and 4 checks parts otherwise than 5.
+        parts = {
+            "feature_extractor": (feature_extractor, FeatureExtractionMixin),
+            "tokenizer": (tokenizer, (PreTrainedTokenizerBase, type(None))),
+        }
+        for name, (part, kind) in parts.items():
+            if not isinstance(part, kind):
+                raise TypeError(
+                    f"{name} is a {type(part).__name__}; give (feature_extractor, tokenizer), in this order."
+                )
+        self.chat_template = None
+        self.feature_extractor = feature_extractor
+        self.tokenizer: Any = tokenizer
 
     @property
     def uses_speech(self) -> bool:
@@ -194,7 +210,15 @@ class EmoSpeechProcessor(ProcessorMixin):
         feature_extractor = EmoSpeechFeatureExtractor.from_pretrained(pretrained_model_name_or_path, **kwargs)
         tokenizer = None
         if processor_dict.get("reads_text", True):
-            tokenizer = AutoTokenizer.from_pretrained(pretrained_model_name_or_path, **kwargs)
+            try:
+                tokenizer = AutoTokenizer.from_pretrained(pretrained_model_name_or_path, **kwargs)
+            except ValueError as error:
+                if "TokenizersBackend" not in str(error):
+                    raise
+                raise ImportError(
+                    f"The tokenizer of {pretrained_model_name_or_path} was saved by transformers 5, and this is "
+                    f"{transformers.__version__}: pip install 'transformers>=5'."
+                ) from error
         return cls(feature_extractor, tokenizer)
 
     def to_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:

@@ -21,44 +21,7 @@ from emospeech_hf import (
 from emospeech_hf.hub import build_release
 
 
-STRANGER = """
-import json, sys
-sys.modules["emospeech_hf"] = None  # any import of it fails
-folder, wav = sys.argv[1:]
-import torch
-from transformers import (
-    AutoConfig, AutoFeatureExtractor, AutoModel, AutoModelForAudioClassification, AutoModelForSequenceClassification,
-    AutoProcessor, pipeline,
-)
-trust = {"trust_remote_code": True}
-config = AutoConfig.from_pretrained(folder, **trust)
-assert type(config).__name__ == "EmoSpeechConfig"
-processor = AutoProcessor.from_pretrained(folder, **trust)
-extractor = AutoFeatureExtractor.from_pretrained(folder, **trust)
-assert type(extractor).__name__ == "EmoSpeechFeatureExtractor"
-assert extractor(wav, return_tensors="np").keys() == processor.feature_extractor(wav, return_tensors="np").keys()
-given = {}
-if "speech" in config.modalities:
-    given["audio"] = wav
-if "text" in config.modalities:
-    given["text"] = "me siento muy triste"
-inputs = processor(**given, return_tensors="pt")
-with torch.no_grad():
-    audio = AutoModelForAudioClassification.from_pretrained(folder, **trust)
-    sequence = AutoModelForSequenceClassification.from_pretrained(folder, **trust)
-    body = AutoModel.from_pretrained(folder, **trust)
-    logits = audio(**inputs).logits
-    assert torch.equal(sequence(**inputs).logits, logits)
-    assert torch.equal(body(**inputs).pooler_output, audio(**inputs).pooler_output)
-answers = []
-for named in (True, False):
-    classify = pipeline("audio-text-emotion", model=folder, **trust) if named else pipeline(model=folder, **trust)
-    answers.append(classify(given))
-    assert classify([given, given, given], batch_size=2)[2][0]["label"] == answers[-1][0]["label"]
-assert answers[0] == answers[1]
-assert "transformers_modules" in type(classify).__module__
-print(json.dumps({"logits": logits.tolist(), "answer": answers[0]}))
-"""
+STRANGER = Path(__file__).with_name("stranger_script.py").read_text(encoding="utf-8")
 
 INSTALLED = """
 import json, sys
