@@ -7,8 +7,14 @@ A source is MFCC, a speech encoder or a text encoder. Most fusions take one embe
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
+
+
+QUERY_BLOCK = 512
+"""Positions that attend at once; bounds the memory that a long recording takes."""
 
 
 class NoFusion(nn.Module):
@@ -164,17 +170,38 @@ class MultiheadFusion(nn.Module):
         for index, (source, mask, rows) in enumerate(zip(sources, masks, present)):
             real = _real_positions(source, mask, rows)
             states = self.projections[index](_hide(source, real))
-            batch, length, width = states.shape
-            heads = self.attention_inputs[index](states).view(batch, length, 3, self.num_heads, -1)
-            query, key, value = heads.permute(2, 0, 3, 1, 4).unbind(0)
-            # A row without real positions attends to all of them, so that no NaN arises; it is hidden below.
-            keys = (real | ~real.any(dim=1, keepdim=True))[:, None, None, :]
-            attended = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=keys)
-            states = states + self.attention_outputs[index](attended.transpose(1, 2).reshape(batch, length, width))
-            weights = real.to(states.dtype).unsqueeze(-1)
-            mean = (states * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
-            pooled.append(_hide(mean, rows))
+            weights = real.to(states.dtype)
+            weights = weights / weights.sum(dim=1, keepdim=True).clamp(min=1)
+            attended = self.attention_outputs[index](self._mean_attended(index, states, weights, real))
+            mean = (weights.unsqueeze(1) @ states).squeeze(1) + attended
+            pooled.append(_hide(mean, real.any(dim=1)))
         return torch.cat(pooled, dim=-1)
+
+    def _mean_attended(
+        self, index: int, states: torch.Tensor, weights: torch.Tensor, real: torch.Tensor
+    ) -> torch.Tensor:
+        """
+        What the positions get from one another, averaged over them by `weights`. As only the mean is wanted, and all
+        behind the softmax is linear, values are computed of one vector for each head instead of every position.
+        """
+        batch, length, width = states.shape
+        linear: Any = self.attention_inputs[index]
+        names = nn.functional.linear(states, linear.weight[: 2 * width], linear.bias[: 2 * width])
+        query, key = names.view(batch, length, 2, self.num_heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
+        # A row without real positions attends to all of them, so that no NaN arises; the caller hides it.
+        hidden = ~(real | ~real.any(dim=1, keepdim=True))[:, None, None, :]
+        received = states.new_zeros(batch, self.num_heads, 1, length)
+        # An exported graph has no loop over a length that it does not know.
+        block = None if torch.compiler.is_compiling() else QUERY_BLOCK
+        parts = zip(query.split(block, dim=2), weights.split(block, dim=1)) if block else [(query, weights)]
+        for queries, shares in parts:
+            scores = queries * queries.shape[-1] ** -0.5 @ key.transpose(-1, -2)
+            attention = scores.masked_fill(hidden, torch.finfo(scores.dtype).min).softmax(dim=-1)
+            received = received + shares[:, None, None, :].to(attention.dtype) @ attention
+        pooled = received.squeeze(2).to(states.dtype) @ states
+        value = linear.weight[2 * width :].view(self.num_heads, -1, width)
+        bias = linear.bias[2 * width :].view(self.num_heads, -1)
+        return (torch.einsum("bhw,hdw->bhd", pooled, value) + bias).reshape(batch, width)
 
 
 def _projection(input_dim: int, fusion_dim: int) -> nn.Module:

@@ -118,6 +118,15 @@ def test_multihead_equals_pytorchs() -> None:
     torch.testing.assert_close(fusion([frames], [mask], [None]), expected)
 
 
+def test_multihead_in_blocks_equals_multihead_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    fusion = MultiheadFusion(DIMS, 8, 2)
+    values, masks = sources(fusion)
+    expected = fusion(values, masks, [None, None])
+    monkeypatch.setattr("emospeech_hf.fusion_emospeech.QUERY_BLOCK", 2)
+    torch.testing.assert_close(fusion(values, masks, [None, None]), expected)
+
+
 def test_heads_must_divide_the_width() -> None:
     with pytest.raises(ValueError, match=r"`fusion_dim` is 10 and `fusion_heads` 4"):
         EmoSpeechConfig(fusion="multihead", fusion_dim=10)

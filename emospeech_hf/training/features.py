@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,9 @@ ENCODER_BATCH = 32
 TEXT_BLOCK = 8 * ENCODER_BATCH
 """Texts among which those of similar length are sought."""
 
+SEQUENCE_MEMORY = 2**30
+"""Bytes of sequences that a split may hold in memory."""
+
 DECODE_LATER = "decode_later"
 """Column that marks a split whose audio the collator decodes, batch by batch."""
 
@@ -36,8 +39,8 @@ class FeatureTable(torch.utils.data.Dataset[dict[str, Any]]):
     """
     The examples of one split, as [`~data.EmotionCollator`] takes them.
 
-    Vectors are held in memory, since every epoch reads them; sequences of vectors are read from the disk's cache, and
-    audio that is decoded batch by batch stays where it is.
+    Vectors are held in memory, since every epoch reads them, and so are sequences of vectors up to `SEQUENCE_MEMORY`;
+    more of them are read from the disk's cache. Audio that is decoded batch by batch stays where it is.
 
     Args:
         dataset (`Dataset`): of the schema, with the columns that [`FeatureBuilder`] adds.
@@ -53,12 +56,13 @@ class FeatureTable(torch.utils.data.Dataset[dict[str, Any]]):
             self.columns["input_ids"] = list(dataset["input_ids"])
             self.lengths = [len(tokens) for tokens in self.columns["input_ids"]]
         self.sequence_names = [name for name in SEQUENCE_MASKS if name in dataset.column_names]
-        self.sequences: Dataset | None = None
+        self.sequences: Sequence[dict[str, Any]] | Dataset | None = None
         if self.sequence_names:
             lengths = [f"{name}_length" for name in self.sequence_names]
-            self.sequences = dataset.select_columns([*self.sequence_names, *lengths]).with_format("numpy")
+            stored = dataset.select_columns([*self.sequence_names, *lengths]).with_format("numpy")
             # The first are the MFCC, if there are any; as frames outnumber tokens, they decide what a batch costs.
             self.lengths = list(dataset[lengths[0]])
+            self.sequences = list(stored) if stored.data.nbytes <= SEQUENCE_MEMORY else stored
         self.audio = dataset.select_columns(["audio"]) if DECODE_LATER in dataset.column_names else None
 
     def __len__(self) -> int:

@@ -118,7 +118,8 @@ def command_of(row: Row, folder: Path, quick: bool) -> tuple[list[str], dict[str
         _run([*pip, transformers, f"numpy=={np.__version__}"])
         return [sys.executable], {"PYTHONPATH": str(folder)}
     interpreter = sys.executable if row.python == Row("", ()).python else shutil.which(f"python{row.python}")
-    if interpreter is None:
+    # A version manager may have a script of that name that starts nothing.
+    if interpreter is None or subprocess.run([interpreter, "--version"], capture_output=True, check=False).returncode:
         raise FileNotFoundError(f"there is no python{row.python} on this machine")
     _run([interpreter, "-m", "venv", str(folder)])
     python = str(folder / "bin" / "python")
