@@ -23,13 +23,17 @@ from .pipeline_emospeech import AudioTextEmotionPipeline
 from .safe_writing import write_bytes, write_json, write_text
 
 
-def load_pipeline(model: str | Path, revision: str | None = None) -> AudioTextEmotionPipeline:
+def load_pipeline(
+    model: str | Path, revision: str | None = None, transcriber: str | None = None
+) -> AudioTextEmotionPipeline:
     """
     Load a release with this package's code, not with the code it carries.
 
     Args:
         model (`str` or `Path`): release folder, or id on the Hub.
         revision (`str`, *optional*): commit, branch or tag on the Hub.
+        transcriber (`str`, *optional*): speech recogniser for recordings without a transcript; see
+            [`AudioTextEmotionPipeline`].
 
     Returns:
         [`AudioTextEmotionPipeline`] on the GPU where there is one.
@@ -41,7 +45,7 @@ def load_pipeline(model: str | Path, revision: str | None = None) -> AudioTextEm
     config = AutoConfig.from_pretrained(str(model), revision=revision or "main")
     if not isinstance(config, EmoSpeechConfig):
         raise ValueError(f"{model} is a model of type {config.model_type!r}, not an EmoSpeech model.")
-    return pipeline(TASK, model=str(model), revision=revision or "main")
+    return pipeline(TASK, model=str(model), revision=revision or "main", transcriber=transcriber)
 
 
 def release_metrics(model: str | Path, revision: str | None = None) -> dict[str, Any] | None:

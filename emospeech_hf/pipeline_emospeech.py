@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import torch
 from transformers import Pipeline
+
+from .transcription_emospeech import Transcriber
+
+
+UNCERTAIN = "uncertain"
+"""What an answer begins with where no emotion is likely enough."""
 
 
 class AudioTextEmotionPipeline(Pipeline):
@@ -21,8 +26,15 @@ class AudioTextEmotionPipeline(Pipeline):
 
     An answer is a list of `{"label", "score"}`, the most probable first; the scores are probabilities.
 
+    Args:
+        transcriber (`str` or `Callable`, *optional*): speech recogniser that writes the transcript where an utterance
+            comes without `text`: a Hub id or folder, as `"openai/whisper-small"`, or such a pipeline; see
+            [`Transcriber`]. The entries of such an answer hold what it heard, as `text`.
+
     Args (here or at each call):
         top_k (`int`, *optional*): how many emotions an answer holds; by default all.
+        abstain_below (`float`, *optional*): where no emotion reaches this score, the answer begins with
+            `{"label": "uncertain", "score": ...}`, whose score is what the best emotion lacks to 1.
         sampling_rate (`int`, *optional*): rate in Hz of arrays that come without one.
         batch_size (`int`, *optional*, defaults to 1): utterances that go through the model together.
 
@@ -44,22 +56,31 @@ class AudioTextEmotionPipeline(Pipeline):
     _load_image_processor = False
     _load_video_processor = False
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, transcriber: str | Callable[..., Any] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.transcriber = None if transcriber is None else Transcriber(transcriber, self.device)
         # A model that comes from memory may still be in training, and its dropout would draw lots.
         self.model.eval()
 
     def _sanitize_parameters(
-        self, top_k: int | None = None, sampling_rate: int | None = None, **unknown: Any
+        self,
+        top_k: int | None = None,
+        sampling_rate: int | None = None,
+        abstain_below: float | None = None,
+        **unknown: Any,
     ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         if unknown:
             raise TypeError(
-                f"Unknown argument {sorted(unknown)[0]!r}; this pipeline takes top_k, sampling_rate and batch_size."
+                f"Unknown argument {sorted(unknown)[0]!r}; this pipeline takes top_k, abstain_below, sampling_rate and "
+                "batch_size."
             )
         if top_k is not None and (not isinstance(top_k, int) or top_k < 1):
             raise ValueError(f"`top_k` is {top_k!r}; it must be a number from 1, or None for all emotions.")
+        if abstain_below is not None and not 0 <= abstain_below <= 1:
+            raise ValueError(f"`abstain_below` is {abstain_below!r}; it is compared with scores, from 0 to 1.")
         preprocess = {} if sampling_rate is None else {"sampling_rate": sampling_rate}
-        postprocess = {} if top_k is None else {"top_k": top_k}
+        wanted = {"top_k": top_k, "abstain_below": abstain_below}
+        postprocess = {name: value for name, value in wanted.items() if value is not None}
         return preprocess, {}, postprocess
 
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
@@ -85,42 +106,54 @@ class AudioTextEmotionPipeline(Pipeline):
         wanted = {"speech": "audio", "text": "text"}
         keys = [wanted[modality] for modality in self.model.config.modalities]
         utterance = self._as_utterance(inputs, keys)
+        sampling_rate = utterance.get("sampling_rate", sampling_rate)
+        heard = None
+        if self.transcriber is not None and "text" in keys and utterance.get("text") is None and "audio" in utterance:
+            heard = utterance["text"] = self.transcriber(utterance["audio"], sampling_rate)
         missing = [key for key in keys if utterance.get(key) is None]
         if missing:
             given = ", ".join(sorted(map(str, utterance))) or "nothing"
             raise ValueError(
                 f"This model needs {' and '.join(map(repr, keys))}, and {' and '.join(map(repr, missing))} is missing "
-                f"(given: {given}). Give it, or use a model that was made without it."
+                f"(given: {given}). Give it, or use a model that was made without it"
+                f"{', or a transcriber' if missing == ['text'] else ''}."
             )
         if "text" in keys and isinstance(utterance["text"], str) and not utterance["text"].strip():
             raise ValueError("The transcript is empty. Give the words that are said.")
-        return self.processor(
-            **{key: [utterance[key]] for key in keys},
-            sampling_rate=utterance.get("sampling_rate", sampling_rate),
-            return_tensors="pt",
-        )
+        batch = {key: [utterance[key]] for key in keys}
+        model_inputs = self.processor(**batch, sampling_rate=sampling_rate, return_tensors="pt")
+        if self.transcriber is not None:
+            model_inputs["heard"] = heard
+        return model_inputs
 
-    @staticmethod
-    def _as_utterance(inputs: Any, keys: list[str]) -> dict[str, Any]:
+    def _as_utterance(self, inputs: Any, keys: list[str]) -> dict[str, Any]:
         if isinstance(inputs, Mapping) and any(key in inputs for key in ("audio", "text")):
             return dict(inputs)
         if len(keys) == 1:
             return {keys[0]: inputs}
+        if self.transcriber is not None and not isinstance(inputs, Mapping):
+            return {"audio": inputs}
         if isinstance(inputs, (Mapping, str, os.PathLike)):
             given = f"the keys {sorted(map(str, inputs))}" if isinstance(inputs, Mapping) else repr(inputs)
         else:
             given = type(inputs).__name__
         raise ValueError(f"This model takes {{'audio': ..., 'text': ...}}, not {given}.")
 
-    def _forward(self, model_inputs: Any) -> dict[str, torch.Tensor]:
-        return {"logits": self.model(**model_inputs).logits}
+    def _forward(self, model_inputs: Any) -> dict[str, Any]:
+        heard = {"heard": model_inputs.pop("heard")} if "heard" in model_inputs else {}
+        return {"logits": self.model(**model_inputs).logits, **heard}
 
-    def postprocess(self, model_outputs: dict[str, torch.Tensor], top_k: int | None = None) -> list[dict[str, Any]]:
+    def postprocess(
+        self, model_outputs: dict[str, Any], top_k: int | None = None, abstain_below: float = 0.0
+    ) -> list[dict[str, Any]]:
         config = self.model.config
         scores = (model_outputs["logits"][0].float() / config.temperature).softmax(dim=-1)
         answer = [{"label": config.id2label[index], "score": score} for index, score in enumerate(scores.tolist())]
         answer.sort(key=lambda entry: -entry["score"])
-        return answer[:top_k]
+        if answer[0]["score"] < abstain_below:
+            answer.insert(0, {"label": UNCERTAIN, "score": 1 - answer[0]["score"]})
+        heard = model_outputs.get("heard")
+        return [entry if heard is None else {**entry, "text": heard} for entry in answer[:top_k]]
 
 
 __all__ = ["AudioTextEmotionPipeline"]

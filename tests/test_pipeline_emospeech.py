@@ -111,6 +111,8 @@ def test_bad_arguments(classify: AudioTextEmotionPipeline, wav: Path) -> None:
     utterance = {"audio": wav, "text": "hola"}
     with pytest.raises(ValueError, match="top_k"):
         classify(utterance, top_k=0)
+    with pytest.raises(ValueError, match="abstain_below"):
+        classify(utterance, abstain_below=70)
     with pytest.raises(TypeError, match="'topk'"):
         classify(utterance, topk=1)
 
@@ -131,3 +133,13 @@ def test_speech_only(text_config: BertConfig, tokenizer: BertTokenizer, wav: Pat
     assert classify(str(wav)) == expected == classify(wav.read_bytes())
     assert classify({"array": samples, "sampling_rate": rate}) == expected
     assert len(classify([str(wav), str(wav)], batch_size=2)) == 2
+
+
+def test_abstaining(classify: AudioTextEmotionPipeline, wav: Path) -> None:
+    utterance = {"audio": str(wav), "text": "qué asco"}
+    answer = classify(utterance)
+    best = answer[0]["score"]
+    assert classify(utterance, abstain_below=best - 0.01) == answer
+    abstained = classify(utterance, abstain_below=best + 0.01)
+    assert abstained[0] == {"label": "uncertain", "score": pytest.approx(1 - best)}
+    assert abstained[1:] == answer

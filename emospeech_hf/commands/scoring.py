@@ -25,6 +25,16 @@ def add_commands(commands: Any) -> None:
     add_model_arguments(predict)
     predict.add_argument("--audio", type=Path, metavar="FILE", help="WAV, FLAC, OGG or MP3; needed by models that hear")
     predict.add_argument("--text", help="the transcript; needed by models that read")
+    predict.add_argument(
+        "--transcribe",
+        nargs="?",
+        const="openai/whisper-small",
+        metavar="PATH_OR_ID",
+        help="without --text: let this speech recogniser write it (default: openai/whisper-small)",
+    )
+    predict.add_argument(
+        "--abstain-below", "--abstain_below", type=float, metavar="SCORE", help="say uncertain below this score"
+    )
     predict.add_argument("--json", action="store_true", help="print the answer as JSON instead of bars")
     predict.set_defaults(run=run_predict)
 
@@ -59,9 +69,12 @@ def run_predict(options: argparse.Namespace) -> None:
     from ..evaluation.tables import score_bars
     from ..inference import load_pipeline
 
-    classify = load_pipeline(options.model, options.revision)
+    classify = load_pipeline(options.model, options.revision, options.transcribe)
     given = {"audio": str(options.audio) if options.audio else None, "text": options.text}
-    answer = classify({key: value for key, value in given.items() if value is not None})
+    utterance = {key: value for key, value in given.items() if value is not None}
+    answer = classify(utterance, abstain_below=options.abstain_below)
+    if "text" in answer[0] and not options.json:
+        print(f"Heard: «{answer[0]['text']}»")
     print(json.dumps(answer, ensure_ascii=False, indent=2) if options.json else score_bars(answer))
 
 
