@@ -30,7 +30,7 @@ FUSION_NAMES = ("concat", "none", "attention", "multihead")
 SEQUENCE_FUSION_NAMES = ("attention", "multihead")
 """The fusions that take MFCC frames and encoder states rather than one embedding of each."""
 
-POOLING_NAMES = ("mean", "cls")
+POOLING_NAMES = ("mean", "cls", "mean_std", "attention")
 
 
 class EmoSpeechConfig(PreTrainedConfig):
@@ -64,9 +64,16 @@ class EmoSpeechConfig(PreTrainedConfig):
         classifier_dropout (`float`, *optional*, defaults to 0.5):
             Dropout probability before the last layer.
         text_pooling (`str`, *optional*, defaults to `"mean"`):
-            How token states become one vector: `"mean"` over the real tokens, or the `"cls"` token.
+            How token states become one vector: `"mean"` over the real tokens, the `"cls"` token, `"mean_std"`, mean
+            and standard deviation side by side, or `"attention"`, both of them weighted by a small network.
         speech_pooling (`str`, *optional*, defaults to `"mean"`):
-            How the speech encoder's frames become one vector: `"mean"` over the real frames.
+            How the speech encoder's frames become one vector, likewise.
+        text_layers (`list[int]`, *optional*), speech_layers (`list[int]`, *optional*):
+            Which of the encoder's hidden states are pooled, side by side, numbered as in `hidden_states`: 0 is before
+            the first layer, -1 behind the last. By default the last alone.
+        standardize (`bool`, *optional*, defaults to `False`):
+            Whether each embedding is standardised, by mean and deviation that are kept among the weights; not for
+            fusions that take sequences.
         temperature (`float`, *optional*, defaults to 1.0):
             The pipeline divides the logits by it before the softmax.
         kwargs:
@@ -106,6 +113,9 @@ class EmoSpeechConfig(PreTrainedConfig):
         classifier_dropout: float = 0.5,
         text_pooling: str = "mean",
         speech_pooling: str = "mean",
+        text_layers: list[int] | None = None,
+        speech_layers: list[int] | None = None,
+        standardize: bool = False,
         temperature: float = 1.0,
         **kwargs: Any,
     ) -> None:
@@ -119,6 +129,9 @@ class EmoSpeechConfig(PreTrainedConfig):
         self.classifier_dropout = classifier_dropout
         self.text_pooling = text_pooling
         self.speech_pooling = speech_pooling
+        self.text_layers = text_layers
+        self.speech_layers = speech_layers
+        self.standardize = standardize
         self.temperature = temperature
         self._check()
 
@@ -177,6 +190,16 @@ class EmoSpeechConfig(PreTrainedConfig):
         ):
             if number < least:
                 raise ValueError(f"`{name}` is {number}; it must be at least {least}.")
+        for name, layers, encoder in (
+            ("text_layers", self.text_layers, self.text_config),
+            ("speech_layers", self.speech_layers, self.speech_config),
+        ):
+            if layers is not None and encoder is not None:
+                depth = encoder.num_hidden_layers
+                if not layers or any(not -depth - 1 <= layer <= depth for layer in layers):
+                    raise ValueError(f"`{name}` is {layers}; this encoder's hidden states are 0 to {depth}.")
+        if self.standardize and self.takes_sequences:
+            raise ValueError(f"`standardize` is for fusions that take one embedding of each source, not {self.fusion}.")
         if self.fusion == "multihead" and self.fusion_dim % self.fusion_heads:
             raise ValueError(
                 f"`fusion_dim` is {self.fusion_dim} and `fusion_heads` {self.fusion_heads}: it must be a multiple."

@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from transformers import MODEL_MAPPING, AutoConfig, AutoModel
 
+from .whisper_emospeech import is_whisper
+
 
 def build_encoder(config: Any) -> Any:
     """
@@ -66,12 +68,28 @@ def frame_mask(
     if attention_mask is None:
         return torch.ones(states.shape[:2], dtype=torch.bool, device=states.device)
     lengths = attention_mask.sum(dim=-1)
-    if from_samples and hasattr(encoder, "_get_feat_extract_output_lengths"):
+    if is_whisper(encoder):
+        lengths = (lengths + 1) // 2
+    elif from_samples and hasattr(encoder, "_get_feat_extract_output_lengths"):
         lengths = encoder._get_feat_extract_output_lengths(lengths)
     else:
         # Strided encoders keep the proportion; a frame that is partly real counts.
         lengths = (lengths * frames + attention_mask.shape[-1] - 1) // attention_mask.shape[-1]
     return torch.arange(frames, device=states.device) < lengths.clamp(1, frames).unsqueeze(-1)
+
+
+def chosen_layers(encoded: Any, layers: list[int] | None) -> torch.Tensor:
+    """
+    Args:
+        encoded (`ModelOutput`): an encoder's, with its hidden states where layers are asked for.
+        layers (`list[int]`, *optional*): which of the hidden states; by default the last.
+
+    Returns:
+        `torch.Tensor` of shape `(batch, length, layers x width)`: their states, side by side.
+    """
+    if layers is None:
+        return encoded.last_hidden_state
+    return torch.cat([encoded.hidden_states[layer] for layer in layers], dim=-1)
 
 
 def _encoder_only(model: Any) -> Any:
@@ -89,4 +107,4 @@ def _options(config: Any) -> dict[str, bool]:
     return {"add_pooling_layer": False} if "add_pooling_layer" in parameters else {}
 
 
-__all__ = ["build_encoder", "frame_mask", "load_encoder"]
+__all__ = ["build_encoder", "chosen_layers", "frame_mask", "load_encoder"]

@@ -193,19 +193,29 @@ class EmoSpeechFeatureExtractor(FeatureExtractionMixin):
     ) -> dict[str, Any]:
         extractor = self.speech_extractor
         rate: int = extractor.sampling_rate
-        # Whisper's encoder takes exactly the length of its position table.
-        fixed_length = hasattr(extractor, "nb_max_frames")
-        options = {
-            "padding": "max_length" if fixed_length else True,
-            "return_attention_mask": True,
-            "return_tensors": return_tensors,
-            **kwargs,
-        }
-        inputs = extractor(
-            [resample_audio(waveform, own, rate) for waveform, own in waveforms], sampling_rate=rate, **options
-        )
-        values = inputs[extractor.model_input_names[0]]
-        return {extractor.model_input_names[0]: values, "speech_attention_mask": inputs["attention_mask"]}
+        resampled = [resample_audio(waveform, own, rate) for waveform, own in waveforms]
+        name = extractor.model_input_names[0]
+        if hasattr(extractor, "nb_max_frames"):
+            features = [self._whisper_features(waveform, **kwargs) for waveform in resampled]
+            padded, mask = pad_sequences(features)
+            values = np.ascontiguousarray(padded.transpose(0, 2, 1))
+            return dict(BatchFeature({name: values, "speech_attention_mask": mask}, tensor_type=return_tensors))
+        options = {"padding": True, "return_attention_mask": True, "return_tensors": return_tensors, **kwargs}
+        inputs = extractor(resampled, sampling_rate=rate, **options)
+        return {name: inputs[name], "speech_attention_mask": inputs["attention_mask"]}
+
+    def _whisper_features(self, waveform: np.ndarray, **kwargs: Any) -> np.ndarray:
+        """
+        Log mel spectrogram of the real length, (frames, bands): one recording at a time, as the window at the end of
+        a padded one would see the padding. Whisper's window needs 0.025 s.
+        """
+        extractor = self.speech_extractor
+        short = extractor.n_fft - len(waveform)
+        if short > 0:
+            waveform = np.pad(waveform, (0, short))
+        options = {"padding": True, "truncation": False, "return_tensors": "np", **kwargs}
+        features = extractor([waveform], sampling_rate=extractor.sampling_rate, **options)
+        return np.asarray(features[extractor.model_input_names[0]][0].T, dtype=np.float32)
 
     def _mfcc_means(self, waveform: np.ndarray) -> np.ndarray:
         # The cosine transform is linear, so the mean over frames may come first.

@@ -10,11 +10,12 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from .configuration_emospeech import EmoSpeechConfig
-from .encoders_emospeech import build_encoder, frame_mask, load_encoder
+from .encoders_emospeech import build_encoder, chosen_layers, frame_mask, load_encoder
 from .fusion_emospeech import FUSIONS
 from .outputs_emospeech import EmoSpeechClassifierOutput, EmoSpeechModelOutput
-from .pooling_emospeech import POOLINGS
+from .pooling_emospeech import POOLINGS, Standardization
 from .remote_code_emospeech import carry_code
+from .whisper_emospeech import encode_with_whisper, is_whisper
 
 
 class EmoSpeechPreTrainedModel(PreTrainedModel):
@@ -38,6 +39,9 @@ class EmoSpeechPreTrainedModel(PreTrainedModel):
             if module.bias is not None:
                 bound = module.in_features**-0.5
                 nn.init.uniform_(module.bias, -bound, bound)
+        elif isinstance(module, Standardization):
+            nn.init.zeros_(module.mean)
+            nn.init.ones_(module.deviation)
 
     def save_pretrained(self, save_directory: str | os.PathLike[str], *args: Any, **kwargs: Any) -> None:
         """Save to a folder, with the code that loads it; see `PreTrainedModel.save_pretrained`."""
@@ -81,12 +85,16 @@ class EmoSpeechModel(EmoSpeechPreTrainedModel):
         self.source_dims: dict[str, int] = {"mfcc": config.num_mfcc} if config.num_mfcc else {}
         if config.speech_config is not None:
             self.speech_encoder = build_encoder(config.speech_config)
-            self.speech_pooling = POOLINGS[config.speech_pooling](config.speech_config.hidden_size)
-            self.source_dims["speech"] = self._width(config.speech_config, self.speech_pooling)
+            width = config.speech_config.hidden_size * len(config.speech_layers or [-1])
+            self.speech_pooling = POOLINGS[config.speech_pooling](width)
+            self.source_dims["speech"] = width if config.takes_sequences else self.speech_pooling.output_dim
         if config.text_config is not None:
             self.text_encoder = build_encoder(config.text_config)
-            self.text_pooling = POOLINGS[config.text_pooling](config.text_config.hidden_size)
-            self.source_dims["text"] = self._width(config.text_config, self.text_pooling)
+            width = config.text_config.hidden_size * len(config.text_layers or [-1])
+            self.text_pooling = POOLINGS[config.text_pooling](width)
+            self.source_dims["text"] = width if config.takes_sequences else self.text_pooling.output_dim
+        widths = self.source_dims if config.standardize else {}
+        self.standardization = nn.ModuleDict({name: Standardization(width) for name, width in widths.items()})
         self.fusion = FUSIONS[config.fusion](list(self.source_dims.values()), config.fusion_dim, config.fusion_heads)
         self.post_init()
 
@@ -208,7 +216,9 @@ class EmoSpeechModel(EmoSpeechPreTrainedModel):
         masks: list[torch.Tensor | None] = []
         present: list[torch.Tensor | None] = []
 
-        def add(source: torch.Tensor, mask: torch.Tensor | None, rows: torch.Tensor | None) -> None:
+        def add(name: str, source: torch.Tensor, mask: torch.Tensor | None, rows: torch.Tensor | None) -> None:
+            if self.config.standardize:
+                source = self.standardization[name](source)
             sources.append(source.to(dtype) if dtype is not None else source)
             masks.append(mask)
             present.append(rows)
@@ -217,7 +227,7 @@ class EmoSpeechModel(EmoSpeechPreTrainedModel):
             mfcc, name = (mfcc_frames, "mfcc_frames") if self.config.takes_sequences else (mfcc_means, "mfcc_means")
             if mfcc is None:
                 mfcc, mfcc_mask = self._absent(name, has_speech, like, batch, self.source_dims["mfcc"]), None
-            add(mfcc, mfcc_mask, has_speech)
+            add("mfcc", mfcc, mfcc_mask, has_speech)
         if self.speech_encoder is not None:
             speech_mask = speech_attention_mask if self.config.takes_sequences else None
             if speech_embeds is None and (input_features is not None or input_values is not None):
@@ -230,7 +240,7 @@ class EmoSpeechModel(EmoSpeechPreTrainedModel):
                 names = "input_features, input_values or speech_embeds"
                 speech_embeds = self._absent(names, has_speech, like, batch, self.source_dims["speech"])
                 speech_mask = None
-            add(speech_embeds, speech_mask, has_speech)
+            add("speech", speech_embeds, speech_mask, has_speech)
         if self.text_encoder is not None:
             text_mask = attention_mask if self.config.takes_sequences else None
             if text_embeds is None and input_ids is not None:
@@ -241,7 +251,7 @@ class EmoSpeechModel(EmoSpeechPreTrainedModel):
                 names = "input_ids or text_embeds"
                 text_embeds = self._absent(names, has_text, like, batch, self.source_dims["text"])
                 text_mask = None
-            add(text_embeds, text_mask, has_text)
+            add("text", text_embeds, text_mask, has_text)
 
         output = EmoSpeechModelOutput(
             pooler_output=self.fusion(sources, masks, present),
@@ -259,10 +269,13 @@ class EmoSpeechModel(EmoSpeechPreTrainedModel):
             raise ValueError("This model has no text encoder.")
         if attention_mask is None:
             attention_mask = torch.ones_like(input_ids)
+        if self.config.text_layers is not None:
+            flags = {**flags, "output_hidden_states": True}
         encoded = self.text_encoder(input_ids=input_ids, attention_mask=attention_mask, return_dict=True, **flags)
+        states = chosen_layers(encoded, self.config.text_layers)
         if self.config.takes_sequences:
-            return encoded.last_hidden_state, attention_mask, encoded
-        return self.text_pooling(encoded.last_hidden_state, attention_mask), None, encoded
+            return states, attention_mask, encoded
+        return self.text_pooling(states, attention_mask), None, encoded
 
     def _encode_speech(
         self,
@@ -278,9 +291,16 @@ class EmoSpeechModel(EmoSpeechPreTrainedModel):
         if inputs is None:
             raise ValueError("Give `input_features` or `input_values`, whichever the speech extractor computes.")
         inputs = inputs.to(self.speech_encoder.dtype)
-        encoded = self.speech_encoder(**{name: inputs}, attention_mask=speech_attention_mask, return_dict=True, **flags)
-        states = encoded.last_hidden_state
-        mask = frame_mask(self.speech_encoder, speech_attention_mask, states, from_samples=input_values is not None)
+        encoder, layers = self.speech_encoder, self.config.speech_layers
+        if is_whisper(encoder):
+            encoded, mask = encode_with_whisper(encoder, inputs, speech_attention_mask)
+        else:
+            if layers is not None:
+                flags = {**flags, "output_hidden_states": True}
+            encoded = encoder(**{name: inputs}, attention_mask=speech_attention_mask, return_dict=True, **flags)
+            last, from_samples = encoded.last_hidden_state, input_values is not None
+            mask = frame_mask(encoder, speech_attention_mask, last, from_samples)
+        states = chosen_layers(encoded, layers)
         if self.config.takes_sequences:
             return states, mask, encoded
         return self.speech_pooling(states, mask), None, encoded
@@ -293,9 +313,6 @@ class EmoSpeechModel(EmoSpeechPreTrainedModel):
             raise ValueError(f"Missing {names}: this model takes {' and '.join(self.config.modalities)}.")
         shape = (batch, 1, width) if self.config.takes_sequences else (batch, width)
         return torch.zeros(shape, device=like.device)
-
-    def _width(self, encoder_config: Any, pooling: Any) -> int:
-        return encoder_config.hidden_size if self.config.takes_sequences else pooling.output_dim
 
     def _batch_size(self, *inputs: torch.Tensor | None) -> tuple[int, torch.Tensor]:
         given = next((tensor for tensor in inputs if tensor is not None), None)

@@ -67,6 +67,9 @@ def build_model(recipe: ModelRecipe) -> EmoSpeechForEmotionClassification:
         classifier_dropout=recipe.classifier_dropout,
         text_pooling=recipe.text_pooling,
         speech_pooling=recipe.speech_pooling,
+        text_layers=recipe.text_layers,
+        speech_layers=recipe.speech_layers,
+        standardize=recipe.standardize,
     )
     for frozen, encoder in (
         (recipe.freeze_text_encoder, model.emospeech.text_encoder),

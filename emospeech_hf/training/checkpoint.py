@@ -29,13 +29,10 @@ def trained_weights(model: nn.Module) -> dict[str, torch.Tensor]:
         model (`nn.Module`): not wrapped.
 
     Returns:
-        `dict[str, torch.Tensor]`: copies, on the CPU, of the parameters that are trained.
+        `dict[str, torch.Tensor]`: copies, on the CPU, of the parameters that are trained, and of those that the
+        training split told.
     """
-    return {
-        name: parameter.detach().cpu().clone().contiguous()
-        for name, parameter in model.named_parameters()
-        if parameter.requires_grad
-    }
+    return {name: parameter.detach().cpu().clone().contiguous() for name, parameter in _learnt(model).items()}
 
 
 def set_trained_weights(model: nn.Module, weights: dict[str, torch.Tensor]) -> None:
@@ -47,13 +44,19 @@ def set_trained_weights(model: nn.Module, weights: dict[str, torch.Tensor]) -> N
     Raises:
         ValueError: If the names differ: the weights are of another recipe.
     """
-    own = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    own = _learnt(model)
     if own.keys() != weights.keys():
         differing = sorted(own.keys() ^ weights.keys())
         raise ValueError(f"The checkpoint is of another model: it and this one differ in {', '.join(differing[:5])}.")
     with torch.no_grad():
         for name, parameter in own.items():
             parameter.copy_(weights[name])
+
+
+def _learnt(model: nn.Module) -> dict[str, nn.Parameter]:
+    """What the encoders' own files do not hold; standardisation is fitted, not trained."""
+    parameters = model.named_parameters()
+    return {name: value for name, value in parameters if value.requires_grad or ".standardization." in name}
 
 
 def save_checkpoint(

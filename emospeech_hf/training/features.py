@@ -31,7 +31,7 @@ SEQUENCE_MEMORY = 2**30
 DECODE_LATER = "decode_later"
 """Column that marks a split whose audio the collator decodes, batch by batch."""
 
-FEATURE_VERSION = 2
+FEATURE_VERSION = 3
 """Part of every cache key; to be raised when the same inputs give other features."""
 
 
@@ -190,6 +190,7 @@ class FeatureBuilder:
         key = {
             "weights": _weights_digest(encoder),
             "pooling": pooling,
+            "layers": getattr(self.recipe, f"{modality}_layers"),
             "inputs": self.processor.feature_extractor.to_dict(),
             "tokens": self._tokens(["¡Qué alegría, verte!"])[0] if modality == "text" else None,
             "limit": self.processor.tokenizer.model_max_length if modality == "text" else None,

@@ -180,6 +180,9 @@ class EmotionTrainer:
             with self.accelerator.accumulate(model):
                 labels = batch.pop("labels")
                 loss = loss_function(model(**batch).logits, labels)
+                if self.recipe.l2_penalty:
+                    matrices = [parameter for parameter in parameters if parameter.ndim > 1]
+                    loss = loss + self.recipe.l2_penalty / 2 * sum(matrix.square().sum() for matrix in matrices)
                 self.accelerator.backward(loss)
                 if self.accelerator.sync_gradients and self.recipe.max_grad_norm:
                     self.accelerator.clip_grad_norm_(parameters, self.recipe.max_grad_norm)
@@ -244,7 +247,7 @@ class EmotionTrainer:
                 state["average_steps"] = self.average.steps
                 averages = self.average.on_cpu()
             if improved:
-                save_checkpoint(self.checkpoints / "best", weights if averages is None else averages, state)
+                save_checkpoint(self.checkpoints / "best", {**weights, **(averages or {})}, state)
             save_checkpoint(self.checkpoints / "last", weights, state, optimizer, averages)
 
     def _restore(self, last: Path, optimizer: torch.optim.Optimizer) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 import yaml
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from ..configuration_emospeech import SEQUENCE_FUSION_NAMES as SEQUENCES
 from ..data.splits import SplitMethod
 
 
@@ -60,6 +61,8 @@ class ModelRecipe:
             once over the corpus, and its pooled outputs are kept.
         max_length (`int`, *optional*): longest transcript in tokens; by default the tokenizer's limit.
         num_mel_bins (`int`, *optional*, defaults to 128): mel bands of the MFCC.
+        standardize (`bool`, *optional*, defaults to `False`): see [`EmoSpeechConfig`]; the training split tells mean
+            and deviation, so no encoder may be trained.
     """
 
     __pydantic_config__ = STRICT
@@ -79,6 +82,9 @@ class ModelRecipe:
     classifier_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
     text_pooling: str = "mean"
     speech_pooling: str = "mean"
+    text_layers: list[int] | None = None
+    speech_layers: list[int] | None = None
+    standardize: bool = False
 
 
 @dataclass(kw_only=True)
@@ -104,9 +110,11 @@ class TrainingRecipe:
         mixed_precision (`str`): `"no"`, `"fp16"` or `"bf16"`.
         class_weights (`str`), focal_gamma (`float`), logit_adjustment (`float`), label_smoothing (`float`): of the
             loss, see [`~training.losses.EmotionLoss`].
+        l2_penalty (`float`): half of this times the sum of the squared trained weight matrices is added to the loss.
         text_masking (`float`): share of the tokens that are masked at random in training.
         weight_averaging (`float`): decay of the moving average of the weights, which is then what is validated and
             kept; 0 keeps the weights themselves.
+        fit_temperature (`bool`): fit the temperature of the scores on the validation split, where there is one.
         keep (`str`): `"best"` keeps the epoch of the highest validation macro-F1, `"last"` the last one.
         early_stopping (`int`): epochs without a better validation macro-F1 after which to stop; 0 never stops.
         length_buckets (`bool`): put utterances of similar length into one batch.
@@ -135,8 +143,10 @@ class TrainingRecipe:
     focal_gamma: Annotated[float, Field(ge=0)] = 0.0
     logit_adjustment: Annotated[float, Field(ge=0)] = 0.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    l2_penalty: Annotated[float, Field(ge=0)] = 0.0
     text_masking: Annotated[float, Field(ge=0, lt=1)] = 0.0
     weight_averaging: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    fit_temperature: bool = True
     keep: Literal["best", "last"] = "best"
     early_stopping: NotNegative = 0
     length_buckets: bool = True
@@ -240,10 +250,19 @@ def recipe_from_dict(content: dict[str, Any], origin: str = "recipe") -> Recipe:
 
 def _check_together(recipe: Recipe, origin: str) -> None:
     """Fields that are right by themselves and do not fit each other."""
-    training = recipe.training
+    training, model = recipe.training, recipe.model
+    for modality in ("text", "speech"):
+        has, frozen = getattr(model, f"{modality}_encoder"), getattr(model, f"freeze_{modality}_encoder")
+        if has and not frozen and model.standardize:
+            raise RecipeError(f"{origin}: standardize needs frozen encoders: set freeze_{modality}_encoder=true.")
+        if has and frozen and getattr(model, f"{modality}_pooling") == "attention" and model.fusion not in SEQUENCES:
+            raise RecipeError(
+                f"{origin}: {modality}_pooling=attention learns, and what is pooled of a frozen encoder is kept: set "
+                f"freeze_{modality}_encoder=false, or fusion=attention."
+            )
     if training.keep == "last" and training.early_stopping:
         raise RecipeError(f"{origin}: early_stopping needs training.keep=best; with last there is no best epoch.")
-    if training.text_masking and (not recipe.model.text_encoder or recipe.model.freeze_text_encoder):
+    if training.text_masking and (not model.text_encoder or model.freeze_text_encoder):
         raise RecipeError(f"{origin}: text_masking needs a text encoder that is trained (freeze_text_encoder=false).")
 
 

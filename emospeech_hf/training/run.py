@@ -21,7 +21,7 @@ from scipy.special import softmax
 from .. import __version__
 from ..data import CorpusError, EmotionCollator, describe_source, load_corpus, split_corpus, write_rejected
 from ..data.splits import SplitReport
-from ..evaluation import Predictions
+from ..evaluation import Predictions, calibration
 from ..hub import build_release
 from ..modeling_emospeech import EmoSpeechForEmotionClassification
 from ..processing_emospeech import EmoSpeechProcessor
@@ -30,6 +30,7 @@ from .building import build_model, build_processor, limit_text_length
 from .checkpoint import load_checkpoint, set_trained_weights
 from .cost import estimate_energy, measure_speed
 from .features import FeatureBuilder, FeatureTable
+from .fitting import fit_standardization, fit_temperature
 from .loop import EmotionTrainer
 from .recipe import Recipe, recipe_from_dict
 from .report import METRICS_FILE, PICTURES, PREDICTIONS_FILE, describe_run, score_run, write_results
@@ -123,6 +124,7 @@ def _train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
     limit_text_length(processor, model)
     with accelerator.main_process_first():
         tables, corpus, split_report = prepare_data(recipe, options, model, processor, accelerator)
+    fit_standardization(model, tables["train"])
     if accelerator.is_main_process:
         # Only now, when the new run has all it needs, does an older one go.
         if not options.resume:
@@ -137,14 +139,23 @@ def _train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
     )
     progress = trainer.fit(tables["train"], tables.get("validation"), resume=options.resume)
     names = [model.config.id2label[index] for index in range(model.num_labels)]
+    logits = {split: trainer.predict(table) for split, table in tables.items() if split != "train"}
+    uncalibrated = {
+        split: calibration(corpus[split]["label"], softmax(scores, axis=1)) for split, scores in logits.items()
+    }
+    if recipe.training.fit_temperature and "validation" in logits:
+        fit_temperature(model, corpus["validation"]["label"], logits["validation"])
     predictions = {
-        split: Predictions.from_scores(
-            softmax(trainer.predict(table) / model.config.temperature, axis=1), corpus[split], names
-        )
-        for split, table in tables.items()
-        if split != "train"
+        split: Predictions.from_scores(softmax(scores / model.config.temperature, axis=1), corpus[split], names)
+        for split, scores in logits.items()
     }
     metrics = describe_run(recipe, split_report, progress, model, accelerator)
+    metrics["temperature"] = {
+        "value": model.config.temperature,
+        "calibration_error_without": {
+            split: entry["expected_calibration_error"] for split, entry in uncalibrated.items()
+        },
+    }
     metrics.update(score_run(predictions), data=source, minutes=round((time.perf_counter() - started) / 60, 2))
     metrics["energy"] = estimate_energy(metrics["minutes"], accelerator.device.type, accelerator.num_processes)
     metrics["speed"] = measure_speed(accelerator.unwrap_model(model), processor)
@@ -344,6 +355,8 @@ def load_run(output_dir: Path) -> tuple[EmoSpeechForEmotionClassification, EmoSp
     weights, _ = load_checkpoint(best)
     set_trained_weights(model, weights)
     metrics = json.loads(metrics_file.read_text(encoding="utf-8")) if metrics_file.is_file() else None
+    if metrics is not None:
+        model.config.temperature = metrics["temperature"]["value"]
     return model.eval(), processor, metrics
 
 

@@ -84,7 +84,7 @@ def test_bad_files(content: str, message: str, tmp_path: Path) -> None:
 
 
 def test_no_such_recipe(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"Did you mean 'task1'.*demo, task1, task2"):
+    with pytest.raises(RecipeError, match=r"Did you mean 'task1'.*demo, speech_only, task1, task1_best, task2"):
         load_recipe("taks1")
     with pytest.raises(RecipeError, match="no such recipe file"):
         load_recipe(tmp_path / "none.yaml")
@@ -95,3 +95,7 @@ def test_settings_that_do_not_fit_each_other() -> None:
         load_recipe("task2", ["keep=last", "early_stopping=3"])
     with pytest.raises(RecipeError, match="text_masking needs a text encoder that is trained"):
         load_recipe("task2", ["text_masking=0.1"])
+    with pytest.raises(RecipeError, match=r"standardize needs frozen encoders: set freeze_text_encoder=true"):
+        load_recipe("task1", ["standardize=true"])
+    with pytest.raises(RecipeError, match=r"text_pooling=attention learns"):
+        load_recipe("task2", ["text_pooling=attention"])

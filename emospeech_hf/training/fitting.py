@@ -1,0 +1,50 @@
+"""What is fitted in one step and not trained: the standardisation of embeddings, and the temperature of the scores."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+
+from ..modeling_emospeech import EmoSpeechForEmotionClassification
+from .features import FeatureTable
+
+
+def fit_standardization(model: EmoSpeechForEmotionClassification, train: FeatureTable) -> None:
+    """
+    Fit the model's standardisation, where it has one.
+
+    Args:
+        model ([`EmoSpeechForEmotionClassification`]): changed in place.
+        train ([`FeatureTable`]): the training split, with the embeddings of frozen encoders.
+    """
+    columns = {"mfcc": "mfcc_means", "speech": "speech_embeds", "text": "text_embeds"}
+    modules: Any = model.emospeech.standardization
+    for source, standardization in modules.items():
+        standardization.fit(torch.from_numpy(train.columns[columns[source]]))
+
+
+def fit_temperature(model: EmoSpeechForEmotionClassification, references: Sequence[int], logits: np.ndarray) -> None:
+    """
+    Choose the temperature that makes the scores of held-out rows most likely (Guo et al., "On calibration of modern
+    neural networks"), and keep it in the model's config. It lies between 1/8 and 8, so that few rows cannot make it
+    absurd.
+
+    Args:
+        model ([`EmoSpeechForEmotionClassification`]): its config is changed.
+        references (`Sequence[int]`): class numbers of rows that were not trained on.
+        logits (`np.ndarray` of shape `(rows, classes)`): the model's.
+    """
+    truth = np.asarray(references)
+
+    def surprise(log_temperature: float) -> float:
+        scores = log_softmax(logits / math.exp(log_temperature), axis=1)
+        return float(-scores[np.arange(len(truth)), truth].mean())
+
+    found = minimize_scalar(surprise, bounds=(-math.log(8), math.log(8)), method="bounded")
+    model.config.temperature = round(math.exp(found.x), 4)

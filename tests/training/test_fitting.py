@@ -1,0 +1,89 @@
+"""Standardisation is the training split's, and a fitted temperature makes scores that can be believed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import log_softmax, softmax
+
+from emospeech_hf import EmoSpeechConfig, EmoSpeechForEmotionClassification
+from emospeech_hf.evaluation import calibration
+from emospeech_hf.training import RunOptions, load_recipe, load_run, train
+from emospeech_hf.training.fitting import fit_temperature
+
+
+def draws(overconfidence: float) -> tuple[np.ndarray, np.ndarray]:
+    """Labels drawn from known scores, and logits that exaggerate them."""
+    generator = np.random.default_rng(0)
+    true_logits = generator.normal(0, 2, (4000, 6))
+    labels = np.array([generator.choice(6, p=row) for row in softmax(true_logits, axis=1)])
+    return labels, overconfidence * true_logits
+
+
+@pytest.mark.parametrize("overconfidence", [0.5, 1.0, 3.0])
+def test_temperature_undoes_what_exaggerates(overconfidence: float) -> None:
+    labels, logits = draws(overconfidence)
+    model = EmoSpeechForEmotionClassification(EmoSpeechConfig(text_config=None, num_mfcc=4, fusion_dim=4))
+    fit_temperature(model, labels, logits)
+    assert model.config.temperature == pytest.approx(overconfidence, rel=0.1)
+    after = calibration(labels, softmax(logits / model.config.temperature, axis=1))
+    assert after["expected_calibration_error"] < 0.03
+    near = [model.config.temperature * factor for factor in (0.8, 1.25)]
+    rows = np.arange(len(labels))
+    surprise = {t: -log_softmax(logits / t, axis=1)[rows, labels].mean() for t in (*near, model.config.temperature)}
+    assert min(surprise, key=surprise.__getitem__) == model.config.temperature
+
+
+def test_few_rows_cannot_make_it_absurd() -> None:
+    model = EmoSpeechForEmotionClassification(EmoSpeechConfig(text_config=None, num_mfcc=4, fusion_dim=4))
+    fit_temperature(model, [0], np.array([[1.0, 0, 0, 0, 0, 0]]))
+    assert model.config.temperature == pytest.approx(1 / 8, rel=0.01)
+
+
+def test_a_speech_only_run(shared_corpus_dir: Path, speech_encoder_dir: Path, tmp_path: Path) -> None:
+    settings = [
+        f"speech_encoder={speech_encoder_dir}",
+        "speech_layers=[0, 1]",
+        "speech_pooling=mean_std",
+        "validation_fraction=0.25",
+        "training.epochs=3",
+        "trackers=[]",
+    ]
+    options = RunOptions(data=str(shared_corpus_dir), output_dir=tmp_path / "run")
+    metrics = train(load_recipe("speech_only", settings), options)
+    released = EmoSpeechForEmotionClassification.from_pretrained(tmp_path / "run/release")
+    assert released.config.temperature == metrics["temperature"]["value"] != 1.0
+    assert metrics["temperature"]["calibration_error_without"].keys() == {"validation"}
+    fitted = released.emospeech.standardization["speech"]
+    assert fitted.mean.shape == (2 * 2 * 16,)
+    assert fitted.mean.abs().min() > 0
+    again, _, _ = load_run(tmp_path / "run")
+    assert again.config.temperature == released.config.temperature
+    for name, value in again.state_dict().items():
+        torch.testing.assert_close(value, released.state_dict()[name])
+    history = json.loads((tmp_path / "run/metrics.json").read_text(encoding="utf-8"))["history"]
+    assert history[-1]["loss"] < history[0]["loss"]
+
+
+def test_l2_penalty_shrinks_the_weights(shared_corpus_dir: Path, speech_encoder_dir: Path, tmp_path: Path) -> None:
+    norms = {}
+    for penalty in (0.0, 10.0):
+        settings = [
+            f"speech_encoder={speech_encoder_dir}",
+            "speech_layers=[1]",
+            f"l2_penalty={penalty}",
+            "learning_rate=1e-2",
+            "training.epochs=20",
+            "trackers=[]",
+        ]
+        options = RunOptions(
+            data=str(shared_corpus_dir), output_dir=tmp_path / str(penalty), cache_dir=tmp_path / "cache"
+        )
+        train(load_recipe("speech_only", settings), options)
+        model, _, _ = load_run(tmp_path / str(penalty))
+        norms[penalty] = float(model.classifier[-1].weight.detach().norm())
+    assert norms[10.0] < 0.5 * norms[0.0]
