@@ -1,6 +1,6 @@
 """Scores, their intervals, and pictures and tables of them. Knows arrays and labels, not models."""
 
-from .calibration import calibration
+from .calibration import calibration, coverage
 from .comparison import compare_predictions, scores_by_gender
 from .intervals import bootstrap_macro_f1, bootstrap_mean_macro_f1
 from .metrics import compute_metrics
@@ -17,6 +17,7 @@ __all__ = [
     "compare_predictions",
     "comparison_table",
     "compute_metrics",
+    "coverage",
     "gender_lines",
     "interval_text",
     "metrics_table",

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import f1_score
 
 
 BINS = 15
+COVERAGES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
+"""Shares of the rows that a model answers, when it may abstain from the others."""
 
 
 def calibration(
@@ -39,15 +42,7 @@ def calibration(
 
     ```
     """
-    truth, probabilities = np.asarray(references), np.asarray(scores, dtype=float)
-    if probabilities.ndim != 2 or len(probabilities) != len(truth):
-        raise ValueError(
-            f"{len(truth)} references need as many rows of scores; they have the shape {probabilities.shape}."
-        )
-    if len(truth) == 0:
-        raise ValueError("There are no rows to score.")
-    if (probabilities < 0).any() or not np.allclose(probabilities.sum(axis=1), 1, atol=1e-3):
-        raise ValueError("The scores are no probabilities: each row must be at least 0 and sum to 1.")
+    truth, probabilities = _checked(references, scores)
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == truth
     edges = np.linspace(0, 1, bins + 1)
@@ -67,3 +62,64 @@ def calibration(
             )
     error = sum(entry["n"] * abs(entry["accuracy"] - entry["confidence"]) for entry in entries) / len(truth)
     return {"expected_calibration_error": float(error), "bins": entries}
+
+
+def coverage(references: Sequence[int], scores: Sequence[Sequence[float]] | np.ndarray) -> list[dict[str, float]]:
+    """
+    What abstaining is worth: accuracy and macro-F1 of the surest rows, the fewer the surer.
+
+    Args:
+        references (`Sequence[int]`), scores (`np.ndarray` of shape `(rows, classes)`): see [`calibration`].
+
+    Returns:
+        `list[dict]`: for each of `COVERAGES` the `coverage`, the rows' least score `abstain_below`, `accuracy`, and
+        `macro_f1` over the classes that are left among them.
+
+    Raises:
+        ValueError: See [`calibration`].
+
+    Example:
+
+    ```python
+    >>> from emospeech_hf.evaluation import coverage
+
+    >>> entries = coverage([0, 0, 0, 1], [[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4]])
+    >>> [(entry["coverage"], entry["accuracy"]) for entry in entries][::3]
+    [(1.0, 0.75), (0.7, 1.0)]
+
+    ```
+    """
+    truth, probabilities = _checked(references, scores)
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    order = np.argsort(-confidence, kind="stable")
+    entries = []
+    for share in COVERAGES:
+        kept = order[: max(1, round(share * len(truth)))]
+        entries.append(
+            {
+                "coverage": share,
+                "abstain_below": float(confidence[kept[-1]]),
+                "accuracy": float((predicted[kept] == truth[kept]).mean()),
+                "macro_f1": float(
+                    f1_score(
+                        truth[kept], predicted[kept], labels=np.unique(truth[kept]), average="macro", zero_division=0.0
+                    )
+                ),
+            }
+        )
+    return entries
+
+
+def _checked(
+    references: Sequence[int], scores: Sequence[Sequence[float]] | np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    truth, probabilities = np.asarray(references), np.asarray(scores, dtype=float)
+    if probabilities.ndim != 2 or len(probabilities) != len(truth):
+        raise ValueError(
+            f"{len(truth)} references need as many rows of scores; they have the shape {probabilities.shape}."
+        )
+    if len(truth) == 0:
+        raise ValueError("There are no rows to score.")
+    if (probabilities < 0).any() or not np.allclose(probabilities.sum(axis=1), 1, atol=1e-3):
+        raise ValueError("The scores are no probabilities: each row must be at least 0 and sum to 1.")
+    return truth, probabilities

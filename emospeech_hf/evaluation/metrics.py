@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
-from .calibration import calibration
+from .calibration import calibration, coverage
 from .comparison import scores_by_gender
 from .intervals import bootstrap_macro_f1
 
@@ -44,7 +44,8 @@ def compute_metrics(
         `macro_precision`, `macro_recall`, `unweighted_average_recall` (over the classes of the references),
         `per_class` (name to precision, recall, f1, support), `confusion_matrix` (rows are references), `labels`, `n`,
         and `notes`, sentences on what makes the scores doubtful; where asked for, `calibration` (see
-        [`~evaluation.calibration`]) and `by_gender` (see [`~evaluation.scores_by_gender`]).
+        [`~evaluation.calibration`]), `coverage` (see [`~evaluation.coverage`]) and `by_gender` (see
+        [`~evaluation.scores_by_gender`]).
 
     Raises:
         ValueError: If there are no rows, the lengths differ, or a number names no class.
@@ -97,6 +98,7 @@ def compute_metrics(
     }
     if scores is not None:
         metrics["calibration"] = calibration(references, scores)
+        metrics["coverage"] = coverage(references, scores)
     by_gender = (
         scores_by_gender(references, predictions, genders, len(names), groups, seed) if genders is not None else None
     )

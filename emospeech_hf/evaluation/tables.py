@@ -39,6 +39,10 @@ def _further(metrics: dict[str, Any]) -> list[str]:
     lines = []
     if "calibration" in metrics:
         lines.append(f"expected calibration error {metrics['calibration']['expected_calibration_error']:.3f}")
+        surest = {entry["coverage"]: entry for entry in metrics.get("coverage", [])}.get(0.7)
+        if surest is not None:
+            below, macro_f1 = surest["abstain_below"], surest["macro_f1"]
+            lines.append(f"macro-F1 of the surest 70 % of the rows, abstaining below {below:.2f}: {macro_f1:.3f}")
     return lines + gender_lines(metrics.get("by_gender"))
 
 

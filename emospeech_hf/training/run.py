@@ -355,7 +355,7 @@ def load_run(output_dir: Path) -> tuple[EmoSpeechForEmotionClassification, EmoSp
     weights, _ = load_checkpoint(best)
     set_trained_weights(model, weights)
     metrics = json.loads(metrics_file.read_text(encoding="utf-8")) if metrics_file.is_file() else None
-    if metrics is not None:
+    if metrics is not None and "temperature" in metrics:
         model.config.temperature = metrics["temperature"]["value"]
     return model.eval(), processor, metrics
 

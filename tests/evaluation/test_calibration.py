@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emospeech_hf.evaluation import calibration
+from emospeech_hf.evaluation import calibration, coverage
 
 
 def test_by_hand() -> None:
@@ -42,3 +42,26 @@ def test_certain_scores_fall_into_the_last_bin() -> None:
 def test_bad_input(references: list[int], scores: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         calibration(references, scores)
+
+
+def test_coverage_by_hand() -> None:
+    # Ten rows, surest first; the last three are wrong.
+    scores = [[0.99 - 0.05 * row, 0.01 + 0.05 * row] for row in range(9)] + [[0.45, 0.55]]
+    truth = [0, 0, 0, 0, 0, 0, 0, 1, 1, 0]
+    found = {entry["coverage"]: entry for entry in coverage(truth, scores)}
+    assert found[1.0]["accuracy"] == pytest.approx(0.7)
+    assert found[0.7]["accuracy"] == 1.0
+    assert found[0.7]["abstain_below"] == pytest.approx(0.69)
+    assert found[0.7]["macro_f1"] == 1.0  # class 1 is not among them and does not count
+    assert found[0.8]["macro_f1"] == pytest.approx((2 * 7 / 15 + 0) / 2)
+
+
+def test_scores_that_know_earn_by_abstaining_and_others_do_not() -> None:
+    generator = np.random.default_rng(0)
+    scores = generator.dirichlet(np.ones(6) * 0.5, 5000)
+    truth = [generator.choice(6, p=row) for row in scores]
+    accuracies = [entry["accuracy"] for entry in coverage(truth, scores)]
+    assert accuracies == sorted(accuracies)
+    assert accuracies[-1] > accuracies[0] + 0.1
+    lots = generator.integers(0, 6, 5000)
+    assert abs(coverage(lots, scores)[-1]["accuracy"] - 1 / 6) < 0.03
