@@ -110,7 +110,7 @@ def test_using_it_does_not_change_what_is_saved(wav: Path) -> None:
 def test_speech_extractor_gets_its_own_rate(wav: Path) -> None:
     extractor = EmoSpeechFeatureExtractor(num_mfcc=0, speech_extractor=WhisperFeatureExtractor())
     inputs = extractor([wav, {"array": tone(1.6, 48_000), "sampling_rate": 48_000}], return_tensors="pt")
-    assert inputs["input_features"].shape == (2, 80, 3000)
+    assert inputs["input_features"].shape == (2, 80, 160)
     assert inputs["speech_attention_mask"].sum(dim=1).tolist() == [80, 160]
 
 

@@ -18,6 +18,7 @@ from transformers import (
 )
 
 from emospeech_hf import EmoSpeechConfig, EmoSpeechForEmotionClassification, EmoSpeechModel
+from emospeech_hf.whisper_emospeech import encode_with_whisper
 
 
 def inputs_of(rows: int = 3, tokens: int = 7, num_mfcc: int = 128) -> dict[str, torch.Tensor]:
@@ -294,8 +295,8 @@ def test_whisper_pools_the_real_frames_only(whisper_config: WhisperConfig, text_
     features, mask = torch.randn(1, 80, 3000), torch.zeros(1, 3000, dtype=torch.long)
     mask[:, :301] = 1
     with torch.no_grad():
-        output = model.emospeech.speech_encoder(features)
-        expected = output.last_hidden_state[:, :151].mean(dim=1)
+        output, _ = encode_with_whisper(model.emospeech.speech_encoder, features[:, :, :301], None)
+        expected = output.last_hidden_state.mean(dim=1)
         found = model.emospeech.get_speech_features(input_features=features, speech_attention_mask=mask)
     torch.testing.assert_close(found, expected)
 

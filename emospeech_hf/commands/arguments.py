@@ -47,3 +47,17 @@ def add_skip_bad_rows(parser: argparse.ArgumentParser) -> None:
 def output_argument(parser: argparse.ArgumentParser, what: str, required: bool = True, metavar: str = "DIR") -> None:
     """`--output`."""
     parser.add_argument("--output", required=required, type=Path, metavar=metavar, help=what)
+
+
+def add_transcribe(parser: argparse.ArgumentParser) -> None:
+    """
+    Args:
+        parser (`argparse.ArgumentParser`): given the option `--transcribe`.
+    """
+    parser.add_argument(
+        "--transcribe",
+        nargs="?",
+        const="openai/whisper-small",
+        metavar="PATH_OR_ID",
+        help="let this speech recogniser write transcripts that are missing (default: openai/whisper-small)",
+    )

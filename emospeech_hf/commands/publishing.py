@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from .arguments import add_data_arguments, add_model_arguments, output_argument
+from .arguments import add_data_arguments, add_model_arguments, add_transcribe, output_argument
 
 
 def add_commands(commands: Any) -> None:
@@ -42,13 +42,13 @@ def add_commands(commands: Any) -> None:
     push_space.add_argument("--model", required=True, metavar="HUB_ID", help="the model that it shows")
     push_space.add_argument("--revision", required=True, metavar="TAG", help="the model's version")
     push_space.add_argument("--to", type=Path, metavar="DIR", help="keep the Space's folder here")
-    _add_examples(push_space)
+    _add_page_options(push_space)
     _add_push_options(push_space)
     push_space.set_defaults(run=run_push_space, kind="space")
 
     demo = commands.add_parser("demo", help="try a model in the browser, on this machine")
     add_model_arguments(demo)
-    _add_examples(demo)
+    _add_page_options(demo)
     demo.add_argument("--port", type=int, metavar="N", help="default: the first free one from 7860")
     demo.set_defaults(run=run_demo)
 
@@ -69,10 +69,11 @@ def _add_push_arguments(parser: argparse.ArgumentParser, what: str) -> None:
     _add_push_options(parser)
 
 
-def _add_examples(parser: argparse.ArgumentParser) -> None:
+def _add_page_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--examples", type=Path, metavar="DIR", help="recordings to offer, each with its transcript beside it as .txt"
     )
+    add_transcribe(parser)
 
 
 def _add_push_options(parser: argparse.ArgumentParser) -> None:
@@ -128,7 +129,7 @@ def run_push_space(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder:
         metrics = release_metrics(options.model, options.revision)
         to = options.to or Path(folder, "space")
-        space = build_space(options.model, options.revision, to, metrics, options.examples)
+        space = build_space(options.model, options.revision, to, metrics, options.examples, options.transcribe)
         if options.dry_run:
             _list(folder_files(space), options.repo_id)
             return
@@ -144,7 +145,7 @@ def run_demo(options: argparse.Namespace) -> None:
     from ..page.app import build_page, launch_page
 
     page = build_page(
-        load_pipeline(options.model, options.revision),
+        load_pipeline(options.model, options.revision, options.transcribe),
         release_metrics(options.model, options.revision),
         options.examples,
     )

@@ -12,6 +12,7 @@ from .arguments import (
     add_data_arguments,
     add_model_arguments,
     add_skip_bad_rows,
+    add_transcribe,
     output_argument,
 )
 
@@ -25,13 +26,7 @@ def add_commands(commands: Any) -> None:
     add_model_arguments(predict)
     predict.add_argument("--audio", type=Path, metavar="FILE", help="WAV, FLAC, OGG or MP3; needed by models that hear")
     predict.add_argument("--text", help="the transcript; needed by models that read")
-    predict.add_argument(
-        "--transcribe",
-        nargs="?",
-        const="openai/whisper-small",
-        metavar="PATH_OR_ID",
-        help="without --text: let this speech recogniser write it (default: openai/whisper-small)",
-    )
+    add_transcribe(predict)
     predict.add_argument(
         "--abstain-below", "--abstain_below", type=float, metavar="SCORE", help="say uncertain below this score"
     )

@@ -31,6 +31,8 @@ TEXTS: dict[str, dict[str, str]] = {
         "audio": "Grabación",
         "transcript": "Transcripción",
         "transcript_hint": "Lo que se dice, palabra por palabra",
+        "transcript_spared": "Lo que se dice; déjalo vacío y se escribirá solo",
+        "heard": "Se ha oído: «{text}»",
         "button": "¿Qué emoción?",
         "answer": "Emoción",
         "examples": "Ejemplos",
@@ -62,6 +64,8 @@ TEXTS: dict[str, dict[str, str]] = {
         "audio": "Recording",
         "transcript": "Transcript",
         "transcript_hint": "What is said, word by word",
+        "transcript_spared": "What is said; leave it empty to have it written",
+        "heard": "Heard: “{text}”",
         "button": "Which emotion?",
         "answer": "Emotion",
         "examples": "Examples",
@@ -105,8 +109,11 @@ def build_page(classify: Any, metrics: dict[str, Any] | None = None, examples: s
         `gr.Blocks`: to be launched with [`launch_page`].
     """
     modalities = classify.model.config.modalities
-    clips = example_clips(examples) if "speech" in modalities else []
+    transcribes = classify.transcriber is not None
+    hears = "speech" in modalities or transcribes
+    clips = example_clips(examples) if hears else []
     texts = TEXTS[LANGUAGES[0]]
+    hint = "transcript_spared" if transcribes else "transcript_hint"
     with gr.Blocks(title=texts["title"], analytics_enabled=False, delete_cache=(LOOK_SECONDS, KEEP_SECONDS)) as page:
         language = gr.Radio(LANGUAGES, value=LANGUAGES[0], label="Idioma · Language", elem_id="language")
         title = gr.Markdown(f"# {texts['title']}")
@@ -118,12 +125,12 @@ def build_page(classify: Any, metrics: dict[str, Any] | None = None, examples: s
                     type="filepath",
                     label=texts["audio"],
                     buttons=["download"],
-                    visible="speech" in modalities,
+                    visible=hears,
                     elem_id="audio",
                 )
                 transcript = gr.Textbox(
                     label=texts["transcript"],
-                    placeholder=texts["transcript_hint"],
+                    placeholder=texts[hint],
                     lines=3,
                     visible="text" in modalities,
                     elem_id="transcript",
@@ -145,7 +152,7 @@ def build_page(classify: Any, metrics: dict[str, Any] | None = None, examples: s
                 gr.Markdown(f"# {own['title']}"),
                 gr.Markdown(own["intro"]),
                 gr.Audio(label=own["audio"]),
-                gr.Textbox(label=own["transcript"], placeholder=own["transcript_hint"]),
+                gr.Textbox(label=own["transcript"], placeholder=own[hint]),
                 gr.Button(own["button"]),
                 gr.Label(value=None, label=own["answer"]),
                 gr.Markdown(""),
@@ -181,11 +188,12 @@ def tell_emotion(
     texts, modalities = TEXTS[language], classify.model.config.modalities
     if "speech" in modalities and not path:
         return None, f"⚠️ {texts['no_audio']}"
-    if "text" in modalities and not text.strip():
+    heard = bool(path) and classify.transcriber is not None
+    if "text" in modalities and not text.strip() and not heard:
         return None, f"⚠️ {texts['no_text']}"
-    utterance = {"audio": path, "text": text}
+    utterance = {"audio": path, "text": text if text.strip() else None}
     try:
-        told = classify({key: utterance[key] for key in ("audio", "text") if key == "text" or path})
+        told = classify({key: value for key, value in utterance.items() if value})
     except (ValueError, OSError) as error:
         # The server's folders are nobody's business.
         reason = str(error).replace(str(path), Path(path).name) if path else str(error)
@@ -194,6 +202,8 @@ def tell_emotion(
     lines = [texts["sure"].format(label=names[0], score=told[0]["score"])]
     if told[0]["score"] - told[1]["score"] < CLOSE:
         lines.append(texts["close"].format(label=names[1], score=told[1]["score"]))
+    if "text" in told[0]:
+        lines.insert(0, texts["heard"].format(text=told[0]["text"]))
     lines.append(describe_certainty(told[0]["score"], metrics, texts))
     return {name: entry["score"] for name, entry in zip(names, told)}, "\n\n".join(lines)
 
@@ -252,7 +262,13 @@ def main() -> None:
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     here = Path(__file__).resolve().parent
     settings = json.loads((here / "page.json").read_text(encoding="utf-8"))
-    classify = pipeline(TASK, model=settings["model"], revision=settings["revision"], trust_remote_code=True)
+    classify = pipeline(
+        TASK,
+        model=settings["model"],
+        revision=settings["revision"],
+        transcriber=settings.get("transcriber"),
+        trust_remote_code=True,
+    )
     launch_page(build_page(classify, settings.get("metrics"), here / "examples"))
 
 

@@ -16,7 +16,12 @@ REQUIREMENTS = ("transformers", "torch", "librosa", "soundfile")
 
 
 def build_space(
-    model: str, revision: str, to: str | Path, metrics: dict[str, Any] | None = None, examples: Path | None = None
+    model: str,
+    revision: str,
+    to: str | Path,
+    metrics: dict[str, Any] | None = None,
+    examples: Path | None = None,
+    transcriber: str | None = None,
 ) -> Path:
     """
     Write the folder of a Gradio Space.
@@ -27,6 +32,7 @@ def build_space(
         to (`str` or `Path`): the folder, written aside and renamed into place.
         metrics (`dict`, *optional*): the release's `metrics.json`, of which the calibration is taken along.
         examples (`Path`, *optional*): folder of recordings, each with its transcript beside it as `.txt`.
+        transcriber (`str`, *optional*): id on the Hub of a speech recogniser, for recordings without a transcript.
 
     Returns:
         `Path`: the folder.
@@ -38,6 +44,7 @@ def build_space(
         settings = {
             "model": model,
             "revision": revision,
+            "transcriber": transcriber,
             "metrics": {"calibration": calibration} if calibration else None,
         }
         write_json(folder / "page.json", settings)

@@ -76,6 +76,22 @@ def test_bad_input_is_told_on_the_page(classify: object, wav: Path, tmp_path: Pa
         assert str(tmp_path) not in words
 
 
+@pytest.mark.parametrize("language", app.LANGUAGES)
+def test_a_transcript_that_is_left_out_is_written(
+    language: str, model: EmoSpeechForEmotionClassification, processor: EmoSpeechProcessor, wav: Path
+) -> None:
+    classify = pipeline(
+        "audio-text-emotion", model=model, processor=processor, transcriber=lambda recording: {"text": "qué alegría"}
+    )
+    scores, words = app.tell_emotion(classify, str(wav), "  ", language, None)
+    given, silent = app.tell_emotion(classify, str(wav), "qué alegría", language, None)
+    assert scores == given
+    assert app.TEXTS[language]["heard"].format(text="qué alegría") in words
+    assert "qué alegría" not in silent
+    assert "recording is missing" in app.tell_emotion(classify, None, "", "English", None)[1]
+    assert app.build_page(classify) is not None
+
+
 def test_both_languages_say_the_same_things() -> None:
     spanish, english = app.TEXTS.values()
     assert spanish.keys() == english.keys()
@@ -173,5 +189,5 @@ def test_a_space(
 def test_a_space_without_measured_calibration(tmp_path: Path) -> None:
     folder = build_space("ana/emociones", "v1", tmp_path / "space")
     settings = json.loads((folder / "page.json").read_text(encoding="utf-8"))
-    assert settings == {"model": "ana/emociones", "revision": "v1", "metrics": None}
+    assert settings == {"model": "ana/emociones", "revision": "v1", "metrics": None, "transcriber": None}
     assert not (folder / "examples").exists()
