@@ -141,6 +141,57 @@ class EmoSpeechModel(EmoSpeechPreTrainedModel):
         """
         return self._encode_speech(input_features, input_values, speech_attention_mask, {})[0]
 
+    def get_speaker_embeddings(
+        self,
+        mfcc_means: torch.Tensor | None = None,
+        input_features: torch.Tensor | None = None,
+        input_values: torch.Tensor | None = None,
+        speech_attention_mask: torch.Tensor | None = None,
+        speech_embeds: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """
+        What a speaker's profile is made of: the standardised speech embeddings, MFCC means and speech encoder side by
+        side.
+
+        Args:
+            mfcc_means, input_features, input_values, speech_attention_mask, speech_embeds (`torch.Tensor`): as in
+                [`forward`].
+
+        Returns:
+            `torch.Tensor` of shape `(batch, speech width)`.
+
+        Raises:
+            ValueError: If the model does not hear, or its fusion takes sequences.
+        """
+        widths = self._speech_widths()
+        if not widths or self.config.takes_sequences:
+            raise ValueError(
+                "Profiles are for models that hear, with a fusion that takes one embedding of each source."
+            )
+        found: dict[str, Any] = {"mfcc": mfcc_means}
+        if "speech" in widths:
+            given = (input_features, input_values, speech_attention_mask)
+            found["speech"] = self.get_speech_features(*given) if speech_embeds is None else speech_embeds
+        standardize: Any = self.standardization
+        return torch.cat(
+            [standardize[name](found[name]) if name in standardize else found[name] for name in widths], dim=-1
+        )
+
+    def _speech_widths(self) -> dict[str, int]:
+        return {name: width for name, width in self.source_dims.items() if name != "text"}
+
+    def _shifts(self, speaker_shift: torch.Tensor | None) -> dict[str, torch.Tensor]:
+        """A profile's shift, cut into those of the single sources."""
+        if speaker_shift is None:
+            return {}
+        widths = self._speech_widths()
+        if self.config.takes_sequences or speaker_shift.shape[-1] != sum(widths.values()):
+            raise ValueError(
+                f"This speaker's profile is {speaker_shift.shape[-1]} wide, and the model takes "
+                f"{0 if self.config.takes_sequences else sum(widths.values())}: make it with this model."
+            )
+        return dict(zip(widths, speaker_shift.split(list(widths.values()), dim=-1)))
+
     def get_speech_mask(
         self, states: torch.Tensor, speech_attention_mask: torch.Tensor | None, from_samples: bool
     ) -> torch.Tensor:
@@ -170,6 +221,7 @@ class EmoSpeechModel(EmoSpeechPreTrainedModel):
         text_embeds: torch.Tensor | None = None,
         speech_embeds: torch.Tensor | None = None,
         modality_mask: torch.Tensor | None = None,
+        speaker_shift: torch.Tensor | None = None,
         output_hidden_states: bool | None = None,
         output_attentions: bool | None = None,
         return_dict: bool | None = None,
@@ -192,6 +244,9 @@ class EmoSpeechModel(EmoSpeechPreTrainedModel):
             modality_mask (`torch.Tensor` of shape `(batch, 2)`, boolean, *optional*):
                 Which of (speech, text) each row really has. By default, both. The inputs of a modality that no row
                 has may be left out.
+            speaker_shift (`torch.Tensor` of shape `(batch, speech width)`, float, *optional*):
+                What is taken off the standardised speech embeddings, of MFCC means and speech encoder side by side:
+                each row's speaker's profile, see [`SpeakerProfile`]. Not for fusions that take sequences.
             output_hidden_states, output_attentions (`bool`, *optional*):
                 Whether to return the encoders' states and attention weights.
             return_dict (`bool`, *optional*, defaults to `True`):
@@ -216,9 +271,13 @@ class EmoSpeechModel(EmoSpeechPreTrainedModel):
         masks: list[torch.Tensor | None] = []
         present: list[torch.Tensor | None] = []
 
+        shifts = self._shifts(speaker_shift)
+
         def add(name: str, source: torch.Tensor, mask: torch.Tensor | None, rows: torch.Tensor | None) -> None:
             if self.config.standardize:
                 source = self.standardization[name](source)
+            if name in shifts:
+                source = source - shifts[name]
             sources.append(source.to(dtype) if dtype is not None else source)
             masks.append(mask)
             present.append(rows)
@@ -429,6 +488,7 @@ class EmoSpeechForEmotionClassification(EmoSpeechPreTrainedModel):
         text_embeds: torch.Tensor | None = None,
         speech_embeds: torch.Tensor | None = None,
         modality_mask: torch.Tensor | None = None,
+        speaker_shift: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
         output_hidden_states: bool | None = None,
         output_attentions: bool | None = None,
@@ -455,6 +515,7 @@ class EmoSpeechForEmotionClassification(EmoSpeechPreTrainedModel):
             text_embeds=text_embeds,
             speech_embeds=speech_embeds,
             modality_mask=modality_mask,
+            speaker_shift=speaker_shift,
             output_hidden_states=output_hidden_states,
             output_attentions=output_attentions,
         )

@@ -8,6 +8,7 @@ from typing import Any
 
 from transformers import Pipeline
 
+from .speaker_emospeech import SpeakerProfile
 from .transcription_emospeech import Transcriber
 
 
@@ -33,6 +34,8 @@ class AudioTextEmotionPipeline(Pipeline):
 
     Args (here or at each call):
         top_k (`int`, *optional*): how many emotions an answer holds; by default all.
+        speaker (`str`, `PathLike` or [`SpeakerProfile`], *optional*): profile of the one who speaks, a file that
+            `emospeech adapt` makes of some of their clips.
         abstain_below (`float`, *optional*): where no emotion reaches this score, the answer begins with
             `{"label": "uncertain", "score": ...}`, whose score is what the best emotion lacks to 1.
         sampling_rate (`int`, *optional*): rate in Hz of arrays that come without one.
@@ -67,18 +70,21 @@ class AudioTextEmotionPipeline(Pipeline):
         top_k: int | None = None,
         sampling_rate: int | None = None,
         abstain_below: float | None = None,
+        speaker: str | os.PathLike[str] | SpeakerProfile | None = None,
         **unknown: Any,
     ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         if unknown:
             raise TypeError(
-                f"Unknown argument {sorted(unknown)[0]!r}; this pipeline takes top_k, abstain_below, sampling_rate and "
-                "batch_size."
+                f"Unknown argument {sorted(unknown)[0]!r}; this pipeline takes top_k, abstain_below, speaker, "
+                "sampling_rate and batch_size."
             )
         if top_k is not None and (not isinstance(top_k, int) or top_k < 1):
             raise ValueError(f"`top_k` is {top_k!r}; it must be a number from 1, or None for all emotions.")
         if abstain_below is not None and not 0 <= abstain_below <= 1:
             raise ValueError(f"`abstain_below` is {abstain_below!r}; it is compared with scores, from 0 to 1.")
-        preprocess = {} if sampling_rate is None else {"sampling_rate": sampling_rate}
+        preprocess: dict[str, Any] = {} if sampling_rate is None else {"sampling_rate": sampling_rate}
+        if speaker is not None:
+            preprocess["speaker"] = speaker if isinstance(speaker, SpeakerProfile) else SpeakerProfile.load(speaker)
         wanted = {"top_k": top_k, "abstain_below": abstain_below}
         postprocess = {name: value for name, value in wanted.items() if value is not None}
         return preprocess, {}, postprocess
@@ -102,7 +108,7 @@ class AudioTextEmotionPipeline(Pipeline):
         self.model.save_pretrained(save_directory, **kwargs)
         self.processor.save_pretrained(save_directory)
 
-    def preprocess(self, inputs: Any, sampling_rate: int | None = None) -> Any:
+    def preprocess(self, inputs: Any, sampling_rate: int | None = None, speaker: SpeakerProfile | None = None) -> Any:
         wanted = {"speech": "audio", "text": "text"}
         keys = [wanted[modality] for modality in self.model.config.modalities]
         utterance = self._as_utterance(inputs, keys)
@@ -122,6 +128,8 @@ class AudioTextEmotionPipeline(Pipeline):
             raise ValueError("The transcript is empty. Give the words that are said.")
         batch = {key: [utterance[key]] for key in keys}
         model_inputs = self.processor(**batch, sampling_rate=sampling_rate, return_tensors="pt")
+        if speaker is not None:
+            model_inputs["speaker_shift"] = speaker.shift.unsqueeze(0)
         if self.transcriber is not None:
             model_inputs["heard"] = heard
         return model_inputs

@@ -13,7 +13,8 @@ import emospeech_hf
 
 
 PACKAGE = Path(emospeech_hf.__file__).parent
-GROUND_FLOOR_LIBRARIES = {"numpy", "torch", "transformers", "librosa", "soundfile", "soxr"}
+# Beside those that a release's card names: soxr comes with librosa, and safetensors with transformers.
+GROUND_FLOOR_LIBRARIES = {"numpy", "torch", "transformers", "librosa", "soundfile", "soxr", "safetensors"}
 # Each part of the package, and the parts it may import beside the ground floor and `safe_writing`.
 ARROWS = {
     "data": {"data"},

@@ -30,8 +30,15 @@ def add_commands(commands: Any) -> None:
     predict.add_argument(
         "--abstain-below", "--abstain_below", type=float, metavar="SCORE", help="say uncertain below this score"
     )
+    predict.add_argument("--speaker", type=Path, metavar="FILE", help="profile of the speaker, of `emospeech adapt`")
     predict.add_argument("--json", action="store_true", help="print the answer as JSON instead of bars")
     predict.set_defaults(run=run_predict)
+
+    adapt = commands.add_parser("adapt", help="make a speaker's profile of some of their clips, without labels")
+    add_model_arguments(adapt)
+    adapt.add_argument("--data", required=True, type=Path, metavar="DIR", help="recordings of one person, of any moods")
+    output_argument(adapt, "the profile, for --speaker", metavar="FILE")
+    adapt.set_defaults(run=run_adapt)
 
     evaluate = commands.add_parser("evaluate", help="score a model on a corpus")
     add_model_arguments(evaluate)
@@ -67,10 +74,25 @@ def run_predict(options: argparse.Namespace) -> None:
     classify = load_pipeline(options.model, options.revision, options.transcribe)
     given = {"audio": str(options.audio) if options.audio else None, "text": options.text}
     utterance = {key: value for key, value in given.items() if value is not None}
-    answer = classify(utterance, abstain_below=options.abstain_below)
+    answer = classify(utterance, abstain_below=options.abstain_below, speaker=options.speaker)
     if "text" in answer[0] and not options.json:
         print(f"Heard: «{answer[0]['text']}»")
     print(json.dumps(answer, ensure_ascii=False, indent=2) if options.json else score_bars(answer))
+
+
+def run_adapt(options: argparse.Namespace) -> None:
+    """`emospeech adapt`."""
+    from ..adaptation import find_clips, make_profile
+    from ..speaker_emospeech import PRIOR_CLIPS, VARIED
+
+    profile = make_profile(options.model, find_clips(options.data), options.revision)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    profile.save(options.output)
+    print(f"{options.output}: {profile.clips} clips, which count for {profile.weight:.0%} of what they could.")
+    if profile.weight < profile.clips / (profile.clips + PRIOR_CLIPS):
+        print(f"The model finds fewer than {VARIED:.0f} emotions in them: clips of other moods would make it better.")
+    elif profile.clips < 3 * PRIOR_CLIPS:
+        print(f"{3 * PRIOR_CLIPS} clips or more would make it better.")
 
 
 def run_evaluate(options: argparse.Namespace) -> None:

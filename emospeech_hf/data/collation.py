@@ -11,7 +11,7 @@ from ..feature_extraction_emospeech import pad_sequences
 from ..processing_emospeech import EmoSpeechProcessor
 
 
-ROW_TENSORS = ("mfcc_means", "text_embeds", "speech_embeds")
+ROW_TENSORS = ("mfcc_means", "text_embeds", "speech_embeds", "speaker_shift")
 SEQUENCE_MASKS = {"mfcc_frames": "mfcc_mask", "text_states": "attention_mask", "speech_states": "speech_attention_mask"}
 """Columns whose rows are sequences of vectors, and the mask that tells their padding."""
 

@@ -29,6 +29,32 @@ def fit_standardization(model: EmoSpeechForEmotionClassification, train: Feature
         standardization.fit(torch.from_numpy(train.columns[columns[source]]))
 
 
+def center_speakers(
+    model: EmoSpeechForEmotionClassification, train: FeatureTable, groups: Sequence[str | None]
+) -> None:
+    """
+    Give each training row its speaker's mean as `speaker_shift`.
+
+    Args:
+        model ([`EmoSpeechForEmotionClassification`]): with a fitted standardisation.
+        train ([`FeatureTable`]): the training split; the column is added.
+        groups (`Sequence[str]`): each row's speaker or video.
+
+    Raises:
+        ValueError: If a row's is not known.
+    """
+    if None in groups:
+        raise ValueError("center_speakers needs a corpus that tells each row's speaker: set center_speakers=false.")
+    given = {
+        name: torch.from_numpy(train.columns[name]) for name in ("mfcc_means", "speech_embeds") if name in train.columns
+    }
+    with torch.no_grad():
+        embeddings = model.emospeech.get_speaker_embeddings(**given).numpy()
+    names, places = np.unique(np.asarray(groups), return_inverse=True)
+    means = np.stack([embeddings[places == place].mean(axis=0) for place in range(len(names))])
+    train.columns["speaker_shift"] = means[places]
+
+
 def fit_temperature(model: EmoSpeechForEmotionClassification, references: Sequence[int], logits: np.ndarray) -> None:
     """
     Choose the temperature that makes the scores of held-out rows most likely (Guo et al., "On calibration of modern

@@ -111,6 +111,8 @@ class TrainingRecipe:
         class_weights (`str`), focal_gamma (`float`), logit_adjustment (`float`), label_smoothing (`float`): of the
             loss, see [`~training.losses.EmotionLoss`].
         l2_penalty (`float`): half of this times the sum of the squared trained weight matrices is added to the loss.
+        center_speakers (`bool`): take each training speaker's mean off the standardised speech embeddings, so that a
+            speaker's profile, where there is one, can do the same for the model at work.
         text_masking (`float`): share of the tokens that are masked at random in training.
         weight_averaging (`float`): decay of the moving average of the weights, which is then what is validated and
             kept; 0 keeps the weights themselves.
@@ -144,6 +146,7 @@ class TrainingRecipe:
     logit_adjustment: Annotated[float, Field(ge=0)] = 0.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     l2_penalty: Annotated[float, Field(ge=0)] = 0.0
+    center_speakers: bool = False
     text_masking: Annotated[float, Field(ge=0, lt=1)] = 0.0
     weight_averaging: Annotated[float, Field(ge=0, lt=1)] = 0.0
     fit_temperature: bool = True
@@ -260,6 +263,8 @@ def _check_together(recipe: Recipe, origin: str) -> None:
                 f"{origin}: {modality}_pooling=attention learns, and what is pooled of a frozen encoder is kept: set "
                 f"freeze_{modality}_encoder=false, or fusion=attention."
             )
+    if training.center_speakers and not model.standardize:
+        raise RecipeError(f"{origin}: center_speakers needs standardize=true.")
     if training.keep == "last" and training.early_stopping:
         raise RecipeError(f"{origin}: early_stopping needs training.keep=best; with last there is no best epoch.")
     if training.text_masking and (not model.text_encoder or model.freeze_text_encoder):

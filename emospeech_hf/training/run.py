@@ -30,7 +30,7 @@ from .building import build_model, build_processor, limit_text_length
 from .checkpoint import load_checkpoint, set_trained_weights
 from .cost import estimate_energy, measure_speed
 from .features import FeatureBuilder, FeatureTable
-from .fitting import fit_standardization, fit_temperature
+from .fitting import center_speakers, fit_standardization, fit_temperature
 from .loop import EmotionTrainer
 from .recipe import Recipe, recipe_from_dict
 from .report import METRICS_FILE, PICTURES, PREDICTIONS_FILE, describe_run, score_run, write_results
@@ -125,6 +125,8 @@ def _train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
     with accelerator.main_process_first():
         tables, corpus, split_report = prepare_data(recipe, options, model, processor, accelerator)
     fit_standardization(model, tables["train"])
+    if recipe.training.center_speakers:
+        center_speakers(model, tables["train"], corpus["train"]["group"])
     if accelerator.is_main_process:
         # Only now, when the new run has all it needs, does an older one go.
         if not options.resume:

@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from datasets import Dataset
 from scipy.special import log_softmax, softmax
 
 from emospeech_hf import EmoSpeechConfig, EmoSpeechForEmotionClassification
 from emospeech_hf.evaluation import calibration
 from emospeech_hf.training import RunOptions, load_recipe, load_run, train
-from emospeech_hf.training.fitting import fit_temperature
+from emospeech_hf.training.features import FeatureTable
+from emospeech_hf.training.fitting import center_speakers, fit_standardization, fit_temperature
 
 
 def draws(overconfidence: float) -> tuple[np.ndarray, np.ndarray]:
@@ -87,3 +89,23 @@ def test_l2_penalty_shrinks_the_weights(shared_corpus_dir: Path, speech_encoder_
         model, _, _ = load_run(tmp_path / str(penalty))
         norms[penalty] = float(model.classifier[-1].weight.detach().norm())
     assert norms[10.0] < 0.5 * norms[0.0]
+
+
+def test_centering_gives_each_training_speaker_a_mean_of_zero() -> None:
+    generator = np.random.default_rng(0)
+    means = generator.normal(5, 3, (12, 4)).astype(np.float32)
+    table = FeatureTable(Dataset.from_dict({"label": [0] * 12, "mfcc_means": means}))
+    model = EmoSpeechForEmotionClassification(
+        EmoSpeechConfig(text_config=None, num_mfcc=4, standardize=True, fusion_dim=4)
+    )
+    fit_standardization(model, table)
+    groups = ["ana"] * 5 + ["luis"] * 7
+    center_speakers(model, table, groups)
+    with torch.no_grad():
+        embeddings = model.emospeech.get_speaker_embeddings(mfcc_means=torch.from_numpy(means)).numpy()
+    for rows in (slice(0, 5), slice(5, 12)):
+        shifted = embeddings[rows] - table.columns["speaker_shift"][rows]
+        np.testing.assert_allclose(shifted.mean(axis=0), 0, atol=1e-5)
+    assert table[0]["speaker_shift"].shape == (4,)
+    with pytest.raises(ValueError, match="needs a corpus that tells each row's speaker"):
+        center_speakers(model, table, [None] * 12)

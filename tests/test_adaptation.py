@@ -1,0 +1,71 @@
+"""`emospeech adapt`: a folder of clips in, a profile out that `emospeech predict` takes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import soundfile
+import torch
+
+from emospeech_hf import (
+    EmoSpeechConfig,
+    EmoSpeechFeatureExtractor,
+    EmoSpeechForEmotionClassification,
+    EmoSpeechProcessor,
+)
+from emospeech_hf.adaptation import find_clips, make_profile
+from emospeech_hf.audio_emospeech import AudioError
+from emospeech_hf.cli import main
+from emospeech_hf.hub import build_release
+from emospeech_hf.speaker_emospeech import SpeakerProfile
+
+from .conftest import tone
+
+
+@pytest.fixture
+def release(tmp_path: Path, text_config: object, tokenizer: object) -> Path:
+    torch.manual_seed(0)
+    config = EmoSpeechConfig(text_config=text_config, num_mfcc=13, standardize=True, fusion_dim=8)
+    model = EmoSpeechForEmotionClassification(config).eval()
+    model.emospeech.standardization["mfcc"].fit(50 * torch.randn(20, 13))
+    processor = EmoSpeechProcessor(EmoSpeechFeatureExtractor(num_mfcc=13), tokenizer)
+    return build_release(model, processor, tmp_path / "release")
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> Path:
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    for number in range(20):
+        soundfile.write(folder / f"{number:02d}.wav", tone(0.3 + number / 50, 16_000, 150.0 + 30 * number), 16_000)
+    (folder / "notes.txt").write_text("not a recording", encoding="utf-8")
+    return folder
+
+
+def test_clips_in_profile_out(release: Path, clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "people" / "ana.safetensors"
+    main(["adapt", "--model", str(release), "--data", str(clips), "--output", str(file)])
+    assert "20 clips" in capsys.readouterr().out
+    profile = SpeakerProfile.load(file)
+    model = EmoSpeechForEmotionClassification.from_pretrained(release)
+    extractor = EmoSpeechFeatureExtractor(num_mfcc=13)
+    means = torch.from_numpy(extractor.mfcc_means([str(path) for path in find_clips(clips)]))
+    with torch.no_grad():
+        expected = model.emospeech.get_speaker_embeddings(mfcc_means=means).mean(dim=0)
+    torch.testing.assert_close(profile.shift, profile.weight * expected, atol=1e-4, rtol=1e-4)
+    arguments = ["predict", "--model", str(release), "--audio", str(clips / "03.wav"), "--text", "hola", "--json"]
+    main(arguments)
+    plain = json.loads(capsys.readouterr().out)
+    main([*arguments, "--speaker", str(file)])
+    assert json.loads(capsys.readouterr().out) != plain
+
+
+def test_bad_clips(release: Path, clips: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match="holds no recordings"):
+        find_clips(tmp_path / "empty")
+    (clips / "05.wav").write_bytes(b"no sound")
+    with pytest.raises(AudioError, match=r"05\.wav"):
+        make_profile(str(release), find_clips(clips))

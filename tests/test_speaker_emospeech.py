@@ -1,0 +1,104 @@
+"""A speaker's profile: made of clips, saved, and taken off; few or one-sided clips move it little."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from transformers import WhisperConfig, WhisperFeatureExtractor, pipeline
+
+from emospeech_hf import (
+    EmoSpeechConfig,
+    EmoSpeechFeatureExtractor,
+    EmoSpeechForEmotionClassification,
+    EmoSpeechProcessor,
+)
+from emospeech_hf.speaker_emospeech import PRIOR_CLIPS, SpeakerProfile
+
+
+def scores_of(*labels: int) -> torch.Tensor:
+    return torch.nn.functional.one_hot(torch.tensor(labels), 6).float() * 0.9 + 0.1 / 6
+
+
+@pytest.fixture
+def hearing(whisper_config: WhisperConfig) -> tuple[EmoSpeechForEmotionClassification, EmoSpeechProcessor]:
+    """MFCC means and an encoder beside each other."""
+    torch.manual_seed(0)
+    config = EmoSpeechConfig(
+        text_config=None, speech_config=whisper_config.to_dict(), num_mfcc=13, standardize=True, fusion_dim=8
+    )
+    model = EmoSpeechForEmotionClassification(config).eval()
+    for standardization in model.emospeech.standardization.values():
+        standardization.fit(3 + 2 * torch.randn(20, standardization.mean.shape[0]))
+    extractor = EmoSpeechFeatureExtractor(num_mfcc=13, speech_extractor=WhisperFeatureExtractor())
+    return model, EmoSpeechProcessor(extractor)
+
+
+def test_varied_clips_count_by_their_number() -> None:
+    embeddings = torch.randn(12, 5)
+    profile = SpeakerProfile.fit(embeddings, scores_of(0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5))
+    assert profile.weight == pytest.approx(12 / (12 + PRIOR_CLIPS))
+    torch.testing.assert_close(profile.shift, profile.weight * embeddings.mean(dim=0))
+    fewer = SpeakerProfile.fit(embeddings[:3], scores_of(0, 1, 2))
+    assert fewer.weight == pytest.approx(3 / (3 + PRIOR_CLIPS))
+
+
+def test_one_sided_clips_count_a_third() -> None:
+    embeddings = torch.randn(12, 5)
+    angry = SpeakerProfile.fit(embeddings, scores_of(*[0] * 12))
+    assert angry.weight == pytest.approx(12 / (12 + PRIOR_CLIPS) / 3)
+    mixed = SpeakerProfile.fit(embeddings, scores_of(*[0] * 10, 1, 2))
+    assert angry.weight < mixed.weight < 12 / (12 + PRIOR_CLIPS)
+
+
+def test_round_trip_and_another_kind_of_file(tmp_path: Path) -> None:
+    profile = SpeakerProfile.fit(torch.randn(7, 5), scores_of(0, 1, 2, 3, 4, 5, 5))
+    profile.save(tmp_path / "ana.safetensors")
+    again = SpeakerProfile.load(tmp_path / "ana.safetensors")
+    assert (again.clips, again.weight) == (7, profile.weight)
+    assert torch.equal(again.shift, profile.shift)
+    save_file({"shift": profile.shift}, tmp_path / "other.safetensors")
+    with pytest.raises(ValueError, match="no speaker's profile"):
+        SpeakerProfile.load(tmp_path / "other.safetensors")
+
+
+def test_a_profile_takes_the_speaker_off(
+    hearing: tuple[EmoSpeechForEmotionClassification, EmoSpeechProcessor], wav: Path, tmp_path: Path
+) -> None:
+    """One that is nothing changes nothing; one that is all of a clip leaves what an average clip would give."""
+    model, processor = hearing
+    classify = pipeline("audio-text-emotion", model=model, processor=processor, device=-1)
+    inputs = processor(audio=str(wav), return_tensors="pt")
+    with torch.no_grad():
+        embedding = model.emospeech.get_speaker_embeddings(**inputs)[0]
+        means = {name: model.emospeech.standardization[name].mean for name in ("mfcc", "speech")}
+        average = model(mfcc_means=means["mfcc"][None], speech_embeds=means["speech"][None]).logits
+    assert embedding.shape == (13 + 16,)
+    nothing, everything = SpeakerProfile(torch.zeros(29), 0, 0.0), SpeakerProfile(embedding, 1, 1.0)
+    plain = classify(str(wav))
+    for own, expected in zip(classify(str(wav), speaker=nothing), plain):
+        assert own == {"label": expected["label"], "score": pytest.approx(expected["score"], abs=1e-6)}
+    everything.save(tmp_path / "me.safetensors")
+    told = {entry["label"]: entry["score"] for entry in classify(str(wav), speaker=tmp_path / "me.safetensors")}
+    for index, score in enumerate(average.softmax(dim=1)[0].tolist()):
+        assert told[model.config.id2label[index]] == pytest.approx(score, abs=1e-5)
+    both = classify([str(wav), str(wav)], batch_size=2, speaker=everything)
+    assert both[1][0]["score"] == pytest.approx(max(told.values()), abs=1e-5)
+
+
+def test_a_profile_of_another_model(
+    hearing: tuple[EmoSpeechForEmotionClassification, EmoSpeechProcessor], wav: Path
+) -> None:
+    model, processor = hearing
+    classify = pipeline("audio-text-emotion", model=model, processor=processor, device=-1)
+    with pytest.raises(ValueError, match="5 wide, and the model takes 29"):
+        classify(str(wav), speaker=SpeakerProfile(torch.zeros(5), 4, 0.5))
+
+
+def test_a_model_that_cannot_have_one(text_config: object) -> None:
+    for options in ({"num_mfcc": 0}, {"fusion": "attention"}):
+        model = EmoSpeechForEmotionClassification(EmoSpeechConfig(text_config=text_config, fusion_dim=8, **options))
+        with pytest.raises(ValueError, match="Profiles are for models that hear"):
+            model.emospeech.get_speaker_embeddings(mfcc_means=torch.zeros(1, 128))
