@@ -116,7 +116,8 @@ class TrainingRecipe:
         text_masking (`float`): share of the tokens that are masked at random in training.
         weight_averaging (`float`): decay of the moving average of the weights, which is then what is validated and
             kept; 0 keeps the weights themselves.
-        fit_temperature (`bool`): fit the temperature of the scores on the validation split, where there is one.
+        fit_temperature (`bool`): fit the temperature of the scores on the validation split, where there is one
+            of enough speakers or videos.
         keep (`str`): `"best"` keeps the epoch of the highest validation macro-F1, `"last"` the last one.
         early_stopping (`int`): epochs without a better validation macro-F1 after which to stop; 0 never stops.
         length_buckets (`bool`): put utterances of similar length into one batch.

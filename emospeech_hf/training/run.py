@@ -146,7 +146,9 @@ def _train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
         split: calibration(corpus[split]["label"], softmax(scores, axis=1)) for split, scores in logits.items()
     }
     if recipe.training.fit_temperature and "validation" in logits:
-        fit_temperature(model, corpus["validation"]["label"], logits["validation"])
+        held_out = corpus["validation"]
+        if not fit_temperature(model, held_out["label"], logits["validation"], held_out["group"]):
+            logger.info("Too few speakers or videos in validation to fit a temperature on: it stays 1.")
     predictions = {
         split: Predictions.from_scores(softmax(scores / model.config.temperature, axis=1), corpus[split], names)
         for split, scores in logits.items()

@@ -17,6 +17,8 @@ from emospeech_hf.training import RunOptions, load_recipe, load_run, train
 from emospeech_hf.training.features import FeatureTable
 from emospeech_hf.training.fitting import center_speakers, fit_standardization, fit_temperature
 
+from ..conftest import write_corpus
+
 
 def draws(overconfidence: float) -> tuple[np.ndarray, np.ndarray]:
     """Labels drawn from known scores, and logits that exaggerate them."""
@@ -30,7 +32,7 @@ def draws(overconfidence: float) -> tuple[np.ndarray, np.ndarray]:
 def test_temperature_undoes_what_exaggerates(overconfidence: float) -> None:
     labels, logits = draws(overconfidence)
     model = EmoSpeechForEmotionClassification(EmoSpeechConfig(text_config=None, num_mfcc=4, fusion_dim=4))
-    fit_temperature(model, labels, logits)
+    assert fit_temperature(model, labels, logits, [None] * len(labels))
     assert model.config.temperature == pytest.approx(overconfidence, rel=0.1)
     after = calibration(labels, softmax(logits / model.config.temperature, axis=1))
     assert after["expected_calibration_error"] < 0.03
@@ -42,20 +44,31 @@ def test_temperature_undoes_what_exaggerates(overconfidence: float) -> None:
 
 def test_few_rows_cannot_make_it_absurd() -> None:
     model = EmoSpeechForEmotionClassification(EmoSpeechConfig(text_config=None, num_mfcc=4, fusion_dim=4))
-    fit_temperature(model, [0], np.array([[1.0, 0, 0, 0, 0, 0]]))
+    assert fit_temperature(model, [0], np.array([[1.0, 0, 0, 0, 0, 0]]), [None])
     assert model.config.temperature == pytest.approx(1 / 8, rel=0.01)
 
 
-def test_a_speech_only_run(shared_corpus_dir: Path, speech_encoder_dir: Path, tmp_path: Path) -> None:
+def test_few_speakers_tell_how_sure_to_be_of_themselves_alone() -> None:
+    labels, logits = draws(3.0)
+    model = EmoSpeechForEmotionClassification(EmoSpeechConfig(text_config=None, num_mfcc=4, fusion_dim=4))
+    assert not fit_temperature(model, labels, logits, ["ana", "luis", "eva", "leo"] * 1000)
+    assert model.config.temperature == 1.0
+    assert fit_temperature(model, labels, logits, ["ana", "luis", "eva", "leo", "paz"] * 800)
+    assert model.config.temperature != 1.0
+
+
+def test_a_speech_only_run(speech_encoder_dir: Path, tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus", speakers=6)
     settings = [
+        "split=random",
         f"speech_encoder={speech_encoder_dir}",
         "speech_layers=[0, 1]",
         "speech_pooling=mean_std",
-        "validation_fraction=0.25",
+        "validation_fraction=0.5",
         "training.epochs=3",
         "trackers=[]",
     ]
-    options = RunOptions(data=str(shared_corpus_dir), output_dir=tmp_path / "run")
+    options = RunOptions(data=str(corpus), output_dir=tmp_path / "run")
     metrics = train(load_recipe("speech_only", settings), options)
     released = EmoSpeechForEmotionClassification.from_pretrained(tmp_path / "run/release")
     assert released.config.temperature == metrics["temperature"]["value"] != 1.0
