@@ -21,7 +21,7 @@ import torch
 from sklearn.metrics import f1_score
 from tqdm.auto import tqdm
 
-from emospeech_hf.configuration_emospeech import EMOTIONS
+from emospeech_hf import EMOTIONS, EmoSpeechForEmotionClassification, EmoSpeechProcessor
 from emospeech_hf.data import load_corpus
 from emospeech_hf.evaluation import Predictions
 from emospeech_hf.speaker_emospeech import SpeakerProfile
@@ -37,13 +37,19 @@ class Voice:
     One speaker's clips, as a model that never met the speaker hears them.
 
     Args:
-        run (`Path`): the fold's run.
+        model ([`EmoSpeechForEmotionClassification`]), processor ([`EmoSpeechProcessor`]): of the fold's run.
         recordings (`list`): the clips.
         labels (`np.ndarray` of shape `(clips,)`): their emotions' numbers.
     """
 
-    def __init__(self, run: Path, recordings: list[object], labels: np.ndarray) -> None:
-        self.model, processor, _ = load_run(run)
+    def __init__(
+        self,
+        model: EmoSpeechForEmotionClassification,
+        processor: EmoSpeechProcessor,
+        recordings: list[object],
+        labels: np.ndarray,
+    ) -> None:
+        self.model = model
         self.labels = labels
         with torch.no_grad():
             parts = [processor.feature_extractor([recording], return_tensors="pt") for recording in recordings]
@@ -101,12 +107,13 @@ def main() -> None:
     folds: list[tuple[float, float]] = []
     gains: dict[str, list[tuple[float, float]]] = {}
     for run in tqdm(sorted(options.run.glob("runs/seed-*/fold-*")), unit="fold", desc="Speakers"):
+        model, processor, _ = load_run(run)
         test = Predictions.load(run / PREDICTIONS_FILE)
         groups, labels = np.asarray(test.groups), np.asarray(test.references)
         plain, helped = np.empty(len(labels), int), np.empty(len(labels), int)
         for speaker in np.unique(groups):
             rows = np.flatnonzero(groups == speaker)
-            voice = Voice(run, [recordings[test.ids[row]] for row in rows], labels[rows])
+            voice = Voice(model, processor, [recordings[test.ids[row]] for row in rows], labels[rows])
             plain[rows], helped[rows] = voice.predict(None), voice.predict(np.arange(len(rows)))
             own = {emotion: np.flatnonzero(voice.labels == emotion) for emotion in range(len(EMOTIONS))}
             ways = {
@@ -121,9 +128,7 @@ def main() -> None:
         folds.append((_macro_f1(labels, plain), _macro_f1(labels, helped)))
     without, own_clips = (statistics.mean(column) for column in zip(*folds))
     print(f"mean over {len(folds)} folds: without a profile {without:.3f}, with all of one's clips {own_clips:.3f}")
-    print(
-        f"\n{'profile of':22s} {'without':>8s} {'with':>8s} {'gain':>8s}   mean over speakers, the other clips scored"
-    )
+    print(f"\n{'profile of':22s} {'without':>8s} {'with':>8s} {'gain':>8s}   mean over speakers, other clips scored")
     for name, pairs in gains.items():
         before, after = (statistics.mean(column) for column in zip(*pairs))
         print(f"{name:22s} {before:8.3f} {after:8.3f} {after - before:+8.3f}")

@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 from tqdm.auto import tqdm
 
+from .data.folder import AUDIO_SUFFIXES
 from .inference import load_pipeline
 from .speaker_emospeech import SpeakerProfile
 
 
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 BATCH_SIZE = 16
 
 
@@ -56,8 +56,10 @@ def make_profile(model: str, clips: Sequence[str | Path], revision: str | None =
         batch = [str(path) for path in clips[start : start + BATCH_SIZE]]
         inputs = extractor(batch, return_tensors="pt").to(network.device)
         with torch.no_grad():
-            embeddings.append(network.emospeech.get_speaker_embeddings(**inputs).float().cpu())
             # A transcript that is not there counts for nothing.
             present = torch.tensor([[True, False]] * len(batch), device=network.device)
-            logits.append(network(**inputs, modality_mask=present).logits.float().cpu())
+            output = network(**inputs, modality_mask=present)
+            given = {"mfcc_means": inputs.get("mfcc_means"), "speech_embeds": output.speech_embeds}
+            embeddings.append(network.emospeech.get_speaker_embeddings(**given).float().cpu())
+            logits.append(output.logits.float().cpu())
     return SpeakerProfile.fit(torch.cat(embeddings), torch.cat(logits).softmax(dim=1))

@@ -172,10 +172,10 @@ class EmoSpeechModel(EmoSpeechPreTrainedModel):
         if "speech" in widths:
             given = (input_features, input_values, speech_attention_mask)
             found["speech"] = self.get_speech_features(*given) if speech_embeds is None else speech_embeds
-        standardize: Any = self.standardization
-        return torch.cat(
-            [standardize[name](found[name]) if name in standardize else found[name] for name in widths], dim=-1
-        )
+        return torch.cat([self._standardized(name, found[name]) for name in widths], dim=-1)
+
+    def _standardized(self, name: str, source: torch.Tensor) -> torch.Tensor:
+        return self.standardization[name](source) if self.config.standardize else source
 
     def _speech_widths(self) -> dict[str, int]:
         return {name: width for name, width in self.source_dims.items() if name != "text"}
@@ -274,8 +274,7 @@ class EmoSpeechModel(EmoSpeechPreTrainedModel):
         shifts = self._shifts(speaker_shift)
 
         def add(name: str, source: torch.Tensor, mask: torch.Tensor | None, rows: torch.Tensor | None) -> None:
-            if self.config.standardize:
-                source = self.standardization[name](source)
+            source = self._standardized(name, source)
             if name in shifts:
                 source = source - shifts[name]
             sources.append(source.to(dtype) if dtype is not None else source)

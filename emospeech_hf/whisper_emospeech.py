@@ -70,9 +70,10 @@ def _run(encoder: Any, features: torch.Tensor, real: torch.Tensor) -> tuple[list
     bias = torch.zeros(mask.shape, dtype=hidden.dtype, device=hidden.device)
     bias = bias.masked_fill(~mask, torch.finfo(hidden.dtype).min)[:, None, None, :]
     states = [hidden]
+    # transformers 4 asks for a mask of heads, and wraps the states into a tuple.
+    parameters = inspect.signature(encoder.layers[0].forward).parameters
+    older = {"layer_head_mask": None} if "layer_head_mask" in parameters else {}
     for layer in encoder.layers:
-        # transformers 4 asks for a mask of heads, and wraps the states into a tuple.
-        older = {"layer_head_mask": None} if "layer_head_mask" in inspect.signature(layer.forward).parameters else {}
         output = layer(hidden, attention_mask=bias, **older)
         hidden = output[0] if isinstance(output, tuple) else output
         states.append(hidden)

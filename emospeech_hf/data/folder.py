@@ -13,7 +13,7 @@ from .schema import GROUP_COLUMNS, ID_COLUMNS, SPLITS, TEXT_COLUMNS
 
 KNOWN_COLUMNS = (*ID_COLUMNS, *TEXT_COLUMNS, *GROUP_COLUMNS, "label", "gender")
 AUDIO_FOLDERS = ("", "audio", "segments")
-AUDIO_SUFFIXES = ("", ".wav", ".mp3", ".flac", ".ogg")
+AUDIO_SUFFIXES = (".wav", ".mp3", ".flac", ".ogg")
 
 
 def read_folder(folder: Path, encoding_errors: str = "strict") -> dict[str, list[Row]]:
@@ -133,7 +133,7 @@ def find_audio(rows: list[Row], root: Path, folders: tuple[str, ...] = AUDIO_FOL
     # One listing of each folder instead of a look-up per row.
     listings = {place: {entry.name for entry in place.iterdir()} for place in places}
     for row in rows:
-        names = [row.id + suffix for suffix in AUDIO_SUFFIXES] if row.id and "\0" not in row.id else []
+        names = [row.id + suffix for suffix in ("", *AUDIO_SUFFIXES)] if row.id and "\0" not in row.id else []
         for place, name in ((place, name) for place in places for name in names):
             if name in listings[place] or ("/" in name and _inside(root, place / name)):
                 row.audio = {"path": str(place / name), "bytes": None}
