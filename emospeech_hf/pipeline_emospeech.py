@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import torch
 from transformers import Pipeline
 
+from .audio_emospeech import AudioError
 from .speaker_emospeech import SpeakerProfile
 from .transcription_emospeech import Transcriber
+from .windows_emospeech import OVERLAP_SECONDS, WINDOW_SECONDS, Window, cut_windows
 
 
 UNCERTAIN = "uncertain"
 """What an answer begins with where no emotion is likely enough."""
+
+SILENCE = "silence"
+"""Label of a window in which there is nothing to hear."""
+
+NO_WORDS = "no words"
+"""Label of a window in which the transcriber hears none, of a model that reads."""
 
 
 class AudioTextEmotionPipeline(Pipeline):
@@ -26,6 +35,9 @@ class AudioTextEmotionPipeline(Pipeline):
     the bare text. A list gives a list of answers; a generator or dataset gives an iterator.
 
     An answer is a list of `{"label", "score"}`, the most probable first; the scores are probabilities.
+
+    With `return_timestamps=True` it takes one long recording instead, and the answer is that of [`timeline`], as a
+    list.
 
     Args:
         transcriber (`str` or `Callable`, *optional*): speech recogniser that writes the transcript where an utterance
@@ -91,11 +103,104 @@ class AudioTextEmotionPipeline(Pipeline):
 
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
         """See the class."""
+        if kwargs.pop("return_timestamps", False):
+            return list(self.timeline(inputs, **kwargs))
         if isinstance(inputs, (list, tuple)) and not inputs:
             return []
         if hasattr(inputs, "column_names") and hasattr(inputs, "features"):
             inputs = (row for row in inputs)  # a dataset of the library `datasets`
         return super().__call__(inputs, **kwargs)
+
+    def timeline(
+        self,
+        audio: Any,
+        window: float = WINDOW_SECONDS,
+        overlap: float = OVERLAP_SECONDS,
+        separate_channels: bool = False,
+        sampling_rate: int | None = None,
+        speaker: str | os.PathLike[str] | SpeakerProfile | None = None,
+        abstain_below: float = 0.0,
+        batch_size: int = 8,
+    ) -> Iterator[dict[str, Any]]:
+        """
+        The emotions of a long recording over time. It is read, heard and forgotten window by window, so that hours take
+        no more memory than a minute does. Sound that is still coming may be given as an iterator of chunks: with
+        `batch_size=1` each answer comes as soon as its window is full, `window` seconds behind its beginning.
+
+        Args:
+            audio: one recording, or an iterator of arrays of samples; see [`~windows_emospeech.cut_windows`].
+            window (`float`, *optional*, defaults to 8.0), overlap (`float`, *optional*, defaults to 2.0): length of a
+                window, and how much of it the next one hears again, in seconds. The last one ends with the recording,
+                and a recording shorter than a window is one of its own length.
+            separate_channels (`bool`, *optional*, defaults to `False`): hear each channel by itself, for recordings
+                with one person on each; otherwise channels are averaged.
+            sampling_rate (`int`, *optional*): rate in Hz of arrays that come without one.
+            speaker (*optional*), abstain_below (`float`, *optional*): see the class.
+            batch_size (`int`, *optional*, defaults to 8): windows that go through the model together.
+
+        Returns:
+            `Iterator[dict]`: for each window `start` and `end` in seconds, `channel`, `text` (what the transcriber
+            heard, or `None`), `label`, its `score`, and all `scores` by label. The label is `"silence"` where there is
+            nothing to hear, and `"no words"` where the model reads and the transcriber hears none; score is `None`
+            there, and `scores` is empty. With `abstain_below`, it may be `"uncertain"`.
+
+        Raises:
+            ValueError: If the model needs a transcript and there is no transcriber, or an argument does not fit.
+            AudioError: If the recording cannot be used.
+        """
+        if "speech" not in self.model.config.modalities and self.transcriber is None:
+            raise ValueError("This model reads and does not hear: give the pipeline a transcriber.")
+        if "text" in self.model.config.modalities and self.transcriber is None:
+            raise ValueError("This model also reads: give the pipeline a transcriber, or use a model of speech alone.")
+        if batch_size < 1:
+            raise ValueError(f"`batch_size` is {batch_size}; it must be at least 1.")
+        preprocess, _, postprocess = self._sanitize_parameters(speaker=speaker, abstain_below=abstain_below)
+        if isinstance(audio, Mapping) and "audio" in audio:
+            if audio.get("text") is not None:
+                raise ValueError("Which words are said when is not known: leave `text` out, and give a transcriber.")
+            sampling_rate, audio = audio.get("sampling_rate", sampling_rate), audio["audio"]
+        batch: list[Window] = []
+        for cut in cut_windows(audio, sampling_rate, window, overlap, separate_channels):
+            batch.append(cut)
+            if len(batch) == batch_size:
+                yield from self._hear(batch, preprocess, postprocess)
+                batch = []
+        if batch:
+            yield from self._hear(batch, preprocess, postprocess)
+
+    def _hear(
+        self, batch: list[Window], preprocess: dict[str, Any], postprocess: dict[str, Any]
+    ) -> list[dict[str, Any]]:
+        entries: list[dict[str, Any]] = []
+        heard: list[tuple[int, Window, str | None]] = []
+        for place, cut in enumerate(batch):
+            entry = {"start": round(cut.start, 3), "end": round(cut.end, 3), "channel": cut.channel, "text": None}
+            entries.append({**entry, "label": SILENCE, "score": None, "scores": {}})
+            if cut.is_silent:
+                continue
+            text = None
+            if self.transcriber is not None and "text" in self.model.config.modalities:
+                try:
+                    text = self.transcriber({"array": cut.waveform, "sampling_rate": cut.sampling_rate})
+                except AudioError:
+                    entries[-1]["label"] = NO_WORDS
+                    continue
+            heard.append((place, cut, text))
+        if not heard:
+            return entries
+        recordings = [{"array": cut.waveform, "sampling_rate": cut.sampling_rate} for _, cut, _ in heard]
+        words = [text or "" for _, _, text in heard]
+        given = {"speech": ("audio", recordings), "text": ("text", words)}
+        inputs = self.processor(**dict(given[name] for name in self.model.config.modalities), return_tensors="pt")
+        if "speaker" in preprocess:
+            inputs["speaker_shift"] = preprocess["speaker"].shift.expand(len(heard), -1)
+        with torch.no_grad():
+            logits = self.model(**inputs.to(self.device)).logits.float().cpu()
+        for (place, _, text), row in zip(heard, logits):
+            answer = self.postprocess({"logits": row.unsqueeze(0)}, **postprocess)
+            scores = {found["label"]: found["score"] for found in answer if found["label"] != UNCERTAIN}
+            entries[place].update(text=text, label=answer[0]["label"], score=answer[0]["score"], scores=scores)
+        return entries
 
     def save_pretrained(self, save_directory: str | os.PathLike[str], **kwargs: Any) -> None:
         """

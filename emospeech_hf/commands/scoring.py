@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,32 @@ def add_commands(commands: Any) -> None:
     predict.add_argument("--speaker", type=Path, metavar="FILE", help="profile of the speaker, of `emospeech adapt`")
     predict.add_argument("--json", action="store_true", help="print the answer as JSON instead of bars")
     predict.set_defaults(run=run_predict)
+
+    timeline = commands.add_parser("timeline", help="tell the emotions of a long recording over time")
+    add_model_arguments(timeline)
+    timeline.add_argument("--audio", required=True, type=Path, metavar="FILE", help="WAV, FLAC, OGG or MP3, of hours")
+    add_transcribe(timeline)
+    timeline.add_argument("--speaker", type=Path, metavar="FILE", help="profile of the speaker, of `emospeech adapt`")
+    timeline.add_argument(
+        "--abstain-below", "--abstain_below", type=float, default=0.0, metavar="SCORE", help="say uncertain below this"
+    )
+    timeline.add_argument("--window", type=float, default=8.0, metavar="SECONDS", help="of one answer (default: 8)")
+    timeline.add_argument(
+        "--overlap", type=float, default=2.0, metavar="SECONDS", help="heard again by the next window (default: 2)"
+    )
+    timeline.add_argument(
+        "--separate-channels", "--separate_channels", action="store_true", help="one person is on each channel"
+    )
+    timeline.add_argument(
+        "--output",
+        required=True,
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="what to write, by suffix: .csv, .jsonl, .srt, .vtt, .png",
+    )
+    add_batch_size(timeline)
+    timeline.set_defaults(run=run_timeline)
 
     adapt = commands.add_parser("adapt", help="make a speaker's profile of some of their clips, without labels")
     add_model_arguments(adapt)
@@ -78,6 +105,35 @@ def run_predict(options: argparse.Namespace) -> None:
     if "text" in answer[0] and not options.json:
         print(f"Heard: «{answer[0]['text']}»")
     print(json.dumps(answer, ensure_ascii=False, indent=2) if options.json else score_bars(answer))
+
+
+def run_timeline(options: argparse.Namespace) -> None:
+    """`emospeech timeline`."""
+    from tqdm.auto import tqdm
+
+    from ..inference import load_pipeline
+    from ..timeline import check_timeline_path, write_timeline
+
+    for path in options.output:
+        check_timeline_path(path)
+    classify = load_pipeline(options.model, options.revision, options.transcribe)
+    found = classify.timeline(
+        str(options.audio),
+        window=options.window,
+        overlap=options.overlap,
+        separate_channels=options.separate_channels,
+        speaker=options.speaker,
+        abstain_below=options.abstain_below,
+        batch_size=options.batch_size,
+    )
+    entries = list(tqdm(found, desc="Listening", unit="window"))
+    config = classify.model.config
+    labels = [config.id2label[index] for index in range(config.num_labels)]
+    for path in options.output:
+        write_timeline(entries, path, labels, options.audio.name)
+    counts = Counter(entry["label"] for entry in entries)
+    shares = ", ".join(f"{label} {count / len(entries):.0%}" for label, count in counts.most_common())
+    print(f"{len(entries)} windows: {shares}")
 
 
 def run_adapt(options: argparse.Namespace) -> None:

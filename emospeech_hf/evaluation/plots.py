@@ -151,6 +151,44 @@ def plot_curves(curves: Mapping[str, Sequence[float]], path: Path, axis: str, he
     _save(figure, path)
 
 
+def plot_timeline(
+    spans: Sequence[tuple[float, float]],
+    scores: Sequence[Mapping[str, float]],
+    labels: Sequence[str],
+    path: Path,
+    title: str = "",
+) -> None:
+    """
+    Draw emotions over time: one row for each, the darker the likelier; grey where there is nothing to hear.
+
+    Args:
+        spans (`Sequence[tuple[float, float]]`): start and end of each window in seconds; a window is drawn up to the
+            start of the next.
+        scores (`Sequence[Mapping[str, float]]`): of each window, by label; empty where there are none.
+        labels (`Sequence[str]`): names of the rows.
+        path (`Path`): the PNG file.
+        title (`str`, *optional*): what it shows.
+    """
+    figure = Figure(figsize=(10, 3.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    edges = [start for start, _ in spans] + [spans[-1][1]]
+    # The last window reaches back behind the start of the one before it where a recording is a little too long.
+    edges = list(np.maximum.accumulate(edges))
+    values = np.array([[found.get(label, np.nan) for found in scores] for label in labels])
+    minutes = edges[-1] > 180
+    axes.set_facecolor("0.85")
+    image = axes.pcolormesh(
+        np.asarray(edges) / (60 if minutes else 1), np.arange(len(labels) + 1), values, cmap="Blues", vmin=0, vmax=1
+    )
+    axes.set_yticks(np.arange(len(labels)) + 0.5, labels)
+    axes.invert_yaxis()
+    axes.set_xlabel("minutes" if minutes else "seconds")
+    axes.set_title(title)
+    figure.colorbar(image, label="score")
+    _save(figure, path)
+
+
 def _figure(title: str) -> tuple[Figure, Any]:
     figure = Figure(figsize=(7.0, 4.2), layout="constrained")
     FigureCanvasAgg(figure)

@@ -1,0 +1,187 @@
+"""Emotions over time: through the pipeline, and into every kind of file."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from transformers import WhisperConfig, WhisperFeatureExtractor, pipeline
+
+from emospeech_hf import (
+    EMOTIONS,
+    AudioTextEmotionPipeline,
+    EmoSpeechConfig,
+    EmoSpeechFeatureExtractor,
+    EmoSpeechForEmotionClassification,
+    EmoSpeechProcessor,
+)
+from emospeech_hf.cli import main
+from emospeech_hf.hub import build_release
+from emospeech_hf.speaker_emospeech import SpeakerProfile
+from emospeech_hf.timeline import write_timeline
+
+from .conftest import tone
+
+
+RATE = 16_000
+
+
+@pytest.fixture
+def listener(whisper_config: WhisperConfig) -> AudioTextEmotionPipeline:
+    config = EmoSpeechConfig(text_config=None, speech_config=whisper_config, num_mfcc=13, fusion_dim=8)
+    extractor = EmoSpeechFeatureExtractor(num_mfcc=13, speech_extractor=WhisperFeatureExtractor())
+    model = EmoSpeechForEmotionClassification(config)
+    return pipeline("audio-text-emotion", model=model, processor=EmoSpeechProcessor(extractor), device=-1)
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    """Four seconds of tone, four of nothing, three of tone."""
+    samples = np.concatenate([tone(4.0, RATE), np.zeros(4 * RATE), tone(3.0, RATE, pitch=140)])
+    soundfile.write(tmp_path / "long.wav", samples, RATE, subtype="FLOAT")
+    return tmp_path / "long.wav"
+
+
+def test_each_window_answers_as_it_would_alone(listener: AudioTextEmotionPipeline, recording: Path) -> None:
+    entries = listener(str(recording), return_timestamps=True, window=2.0, overlap=0.0, batch_size=3)
+    assert [(entry["start"], entry["end"]) for entry in entries] == [(0, 2), (2, 4), (4, 6), (6, 8), (8, 10), (9, 11)]
+    assert [entry["label"] == "silence" for entry in entries] == [False, False, True, True, False, False]
+    samples, _ = soundfile.read(recording, dtype="float32")
+    for entry in entries:
+        if entry["label"] == "silence":
+            assert entry["score"] is None
+            assert entry["scores"] == {}
+            continue
+        piece = samples[int(entry["start"] * RATE) : int(entry["end"] * RATE)]
+        alone = {found["label"]: found["score"] for found in listener(piece, sampling_rate=RATE)}
+        assert entry["scores"] == pytest.approx(alone, abs=1e-5)
+        assert entry["score"] == max(entry["scores"].values())
+        assert entry["text"] is None
+
+
+def test_streaming_answers_before_the_end(listener: AudioTextEmotionPipeline, recording: Path) -> None:
+    samples, _ = soundfile.read(recording, dtype="float32")
+    given = []
+
+    def chunks() -> Any:
+        for start in range(0, len(samples), RATE // 2):
+            given.append(start / RATE)
+            yield samples[start : start + RATE // 2]
+
+    stream = listener.timeline(chunks(), window=2.0, overlap=0.0, sampling_rate=RATE, batch_size=1)
+    first = next(stream)
+    assert given == [0, 0.5, 1, 1.5]
+    whole = listener(str(recording), return_timestamps=True, window=2.0, overlap=0.0)
+    for streamed, stored in zip([first, *stream], whole, strict=True):
+        assert streamed["label"] == stored["label"]
+        assert streamed["scores"] == pytest.approx(stored["scores"], abs=1e-5)
+
+
+def test_options(listener: AudioTextEmotionPipeline, recording: Path) -> None:
+    listener.model.config.temperature = 50.0  # MFCC in the hundreds make random weights sure of themselves
+    doubtful = listener(str(recording), return_timestamps=True, abstain_below=0.999)
+    assert {entry["label"] for entry in doubtful} == {"uncertain"}
+    assert all(sorted(entry["scores"]) == sorted(EMOTIONS) for entry in doubtful)
+    plain = listener(str(recording), return_timestamps=True)
+    profile = SpeakerProfile(5 * torch.ones(29), 3, 1.0)
+    moved = listener(str(recording), return_timestamps=True, speaker=profile)
+    assert plain[0]["scores"] != pytest.approx(moved[0]["scores"], abs=1e-4)
+    with pytest.raises(ValueError, match="leave `text` out"):
+        listener({"audio": str(recording), "text": "hola"}, return_timestamps=True)
+    with pytest.raises(ValueError, match="batch_size"):
+        listener(str(recording), return_timestamps=True, batch_size=0)
+
+
+def test_words_of_each_window(
+    model: EmoSpeechForEmotionClassification, processor: EmoSpeechProcessor, recording: Path
+) -> None:
+    silent = pipeline("audio-text-emotion", model=model, processor=processor, device=-1)
+    with pytest.raises(ValueError, match="give the pipeline a transcriber"):
+        silent(str(recording), return_timestamps=True)
+    heard = iter(["qué asco me da", "  ", "hola", "tengo miedo"])
+
+    def recognise(recorded: dict[str, Any], **options: Any) -> dict[str, str]:
+        return {"text": next(heard)}
+
+    classify = pipeline("audio-text-emotion", model=model, processor=processor, device=-1, transcriber=recognise)
+    entries = classify(str(recording), return_timestamps=True, window=2.0, overlap=0.0)
+    assert [entry["text"] for entry in entries] == ["qué asco me da", None, None, None, "hola", "tengo miedo"]
+    assert [entry["label"] for entry in entries][1:4] == ["no words", "silence", "silence"]
+    samples, _ = soundfile.read(recording, dtype="float32")
+    alone = classify({"audio": samples[: 2 * RATE], "sampling_rate": RATE, "text": "qué asco me da"})
+    assert entries[0]["score"] == pytest.approx(alone[0]["score"], abs=1e-5)
+
+
+def entry(start: float, end: float, label: str, channel: int = 0) -> dict[str, Any]:
+    scores = {} if label == "silence" else {name: 0.7 if name == label else 0.06 for name in EMOTIONS}
+    return {
+        "start": start,
+        "end": end,
+        "channel": channel,
+        "text": None if label == "silence" else "¿Qué, tal?",
+        "label": label,
+        "score": scores.get(label),
+        "scores": scores,
+    }
+
+
+ENTRIES = [entry(0, 8, "joy"), entry(6, 14, "silence"), entry(3612.5, 3620.25, "anger")]
+
+
+def test_tables(tmp_path: Path) -> None:
+    write_timeline(ENTRIES, tmp_path / "a.csv", EMOTIONS)
+    with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["label"] for row in rows] == ["joy", "silence", "anger"]
+    assert rows[0]["text"] == "¿Qué, tal?"
+    assert float(rows[0]["joy"]) == 0.7
+    assert rows[1]["joy"] == rows[1]["score"] == ""
+    write_timeline(ENTRIES, tmp_path / "a.jsonl", EMOTIONS)
+    assert [json.loads(line) for line in (tmp_path / "a.jsonl").read_text(encoding="utf-8").splitlines()] == ENTRIES
+
+
+def test_subtitles(tmp_path: Path) -> None:
+    write_timeline(ENTRIES, tmp_path / "a.srt", EMOTIONS)
+    assert (tmp_path / "a.srt").read_text(encoding="utf-8") == (
+        "1\n00:00:00,000 --> 00:00:06,000\n[joy 70%] ¿Qué, tal?\n\n"
+        "2\n01:00:12,500 --> 01:00:20,250\n[anger 70%] ¿Qué, tal?\n"
+    )
+    write_timeline([*ENTRIES, entry(0, 8, "fear", channel=1)], tmp_path / "a.vtt", EMOTIONS)
+    assert (
+        (tmp_path / "a.vtt")
+        .read_text(encoding="utf-8")
+        .startswith("WEBVTT\n\n00:00:00.000 --> 00:00:06.000\n(0) [joy 70%] ¿Qué, tal?\n")
+    )
+
+
+def test_picture(tmp_path: Path) -> None:
+    write_timeline([*ENTRIES, entry(0, 8, "fear", channel=1)], tmp_path / "a.png", EMOTIONS, "a.wav")
+    for name in ("a.png", "a.channel1.png"):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_unknown_suffix(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"a\.txt: a timeline is a file with the suffix \.csv, \.jsonl"):
+        write_timeline(ENTRIES, tmp_path / "a.txt", EMOTIONS)
+
+
+def test_command(
+    listener: AudioTextEmotionPipeline, recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    release = build_release(listener.model, listener.processor, tmp_path / "release")
+    files = [str(tmp_path / "out" / name) for name in ("a.csv", "a.srt", "a.png")]
+    arguments = ["timeline", "--model", str(release), "--audio", str(recording), "--window", "2", "--overlap", "0"]
+    main([*arguments, "--output", *files])
+    assert "6 windows" in capsys.readouterr().out
+    assert all(Path(file).stat().st_size for file in files)
+    with Path(files[0]).open(encoding="utf-8", newline="") as file:
+        assert [row["label"] == "silence" for row in csv.DictReader(file)] == [False, False, True, True, False, False]
+    with pytest.raises(SystemExit):
+        main([*arguments, "--output", str(tmp_path / "a.txt")])
+    assert "a.txt: a timeline is a file" in capsys.readouterr().err
