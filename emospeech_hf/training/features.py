@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Callable, Sequence
@@ -64,6 +65,22 @@ class FeatureTable(torch.utils.data.Dataset[dict[str, Any]]):
             self.lengths = list(dataset[lengths[0]])
             self.sequences = list(stored) if stored.data.nbytes <= SEQUENCE_MEMORY else stored
         self.audio = dataset.select_columns(["audio"]) if DECODE_LATER in dataset.column_names else None
+
+    def subset(self, rows: Sequence[int] | np.ndarray) -> FeatureTable:
+        """
+        Args:
+            rows (`Sequence[int]`): places of examples.
+
+        Returns:
+            [`FeatureTable`]: of those examples.
+        """
+        places = [int(row) for row in rows]
+        table = copy.copy(self)
+        table.columns = {name: _chosen(values, places) for name, values in self.columns.items()}
+        table.lengths = None if self.lengths is None else _chosen(self.lengths, places)
+        table.sequences = None if self.sequences is None else _chosen(self.sequences, places)
+        table.audio = None if self.audio is None else self.audio.select(places)
+        return table
 
     def __len__(self) -> int:
         return len(self.columns["label"])
@@ -241,6 +258,12 @@ class FeatureBuilder:
             new_fingerprint=key,
             desc=description,
         )
+
+
+def _chosen(values: Any, places: list[int]) -> Any:
+    if isinstance(values, np.ndarray):
+        return values[places]
+    return values.select(places) if isinstance(values, Dataset) else [values[place] for place in places]
 
 
 def _beside(dataset: Dataset, features: Dataset) -> Dataset:

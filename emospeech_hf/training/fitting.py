@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from datasets import Dataset
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
@@ -59,6 +60,17 @@ def center_speakers(
     train.columns["speaker_shift"] = means[places]
 
 
+def can_tell_temperature(held_out: Dataset) -> bool:
+    """
+    Args:
+        held_out (`Dataset`): of the schema.
+
+    Returns:
+        `bool`: whether it comes from enough speakers or videos, or from rows of which that is not known.
+    """
+    return _are_enough(held_out["group"])
+
+
 def fit_temperature(
     model: EmoSpeechForEmotionClassification,
     references: Sequence[int],
@@ -81,8 +93,7 @@ def fit_temperature(
     Returns:
         `bool`: whether it was fitted.
     """
-    known = set(groups) - {None}
-    if 0 < len(known) < LEAST_GROUPS:
+    if not _are_enough(groups):
         return False
     truth = np.asarray(references)
 
@@ -93,3 +104,8 @@ def fit_temperature(
     found = minimize_scalar(surprise, bounds=(-math.log(8), math.log(8)), method="bounded")
     model.config.temperature = round(math.exp(found.x), 4)
     return True
+
+
+def _are_enough(groups: Sequence[str | None]) -> bool:
+    known = set(groups) - {None}
+    return not 0 < len(known) < LEAST_GROUPS

@@ -68,6 +68,7 @@ class EmotionTrainer:
         collator ([`~data.EmotionCollator`]): makes the batches; those of training are augmented as the recipe says.
         recipe ([`TrainingRecipe`]): how.
         checkpoints (`Path`): folder of the checkpoints `last` and `best`.
+        description (`str`, *optional*, defaults to `"Training"`): what the progress bar says.
     """
 
     def __init__(
@@ -77,12 +78,14 @@ class EmotionTrainer:
         collator: EmotionCollator,
         recipe: TrainingRecipe,
         checkpoints: Path,
+        description: str = "Training",
     ) -> None:
         self.accelerator = accelerator
         self.model = model
         self.collator = collator
         self.recipe = recipe
         self.checkpoints = checkpoints
+        self.description = description
         self.progress = Progress()
         self.average: WeightAverage | None = None
 
@@ -129,7 +132,7 @@ class EmotionTrainer:
         bar = tqdm(
             total=len(loader) * recipe.epochs,
             initial=len(loader) * self.progress.epoch,
-            desc="Training",
+            desc=self.description,
             unit="batch",
             disable=not accelerator.is_main_process,
         )

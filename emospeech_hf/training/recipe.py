@@ -118,6 +118,8 @@ class TrainingRecipe:
             kept; 0 keeps the weights themselves.
         fit_temperature (`bool`): fit the temperature of the scores on the validation split, where there is one
             of enough speakers or videos.
+        temperature_folds (`int`): where validation has too few speakers or videos for a temperature, train so many
+            more times, on parts of the training split, to fit it on the others; 0 does not.
         keep (`str`): `"best"` keeps the epoch of the highest validation macro-F1, `"last"` the last one.
         early_stopping (`int`): epochs without a better validation macro-F1 after which to stop; 0 never stops.
         length_buckets (`bool`): put utterances of similar length into one batch.
@@ -151,6 +153,7 @@ class TrainingRecipe:
     text_masking: Annotated[float, Field(ge=0, lt=1)] = 0.0
     weight_averaging: Annotated[float, Field(ge=0, lt=1)] = 0.0
     fit_temperature: bool = True
+    temperature_folds: NotNegative = 0
     keep: Literal["best", "last"] = "best"
     early_stopping: NotNegative = 0
     length_buckets: bool = True
@@ -266,6 +269,8 @@ def _check_together(recipe: Recipe, origin: str) -> None:
             )
     if training.center_speakers and not model.standardize:
         raise RecipeError(f"{origin}: center_speakers needs standardize=true.")
+    if training.temperature_folds == 1 or (training.temperature_folds and not training.fit_temperature):
+        raise RecipeError(f"{origin}: temperature_folds is 2 or more, with fit_temperature=true; 0 does without.")
     if training.keep == "last" and training.early_stopping:
         raise RecipeError(f"{origin}: early_stopping needs training.keep=best; with last there is no best epoch.")
     if training.text_masking and (not model.text_encoder or model.freeze_text_encoder):

@@ -29,8 +29,9 @@ from ..safe_writing import write_json
 from .building import build_model, build_processor, limit_text_length
 from .checkpoint import load_checkpoint, set_trained_weights
 from .cost import estimate_energy, measure_speed
+from .cross_fitting import cross_fitted_logits
 from .features import FeatureBuilder, FeatureTable
-from .fitting import center_speakers, fit_standardization, fit_temperature
+from .fitting import can_tell_temperature, center_speakers, fit_standardization, fit_temperature
 from .loop import EmotionTrainer
 from .recipe import Recipe, recipe_from_dict
 from .report import METRICS_FILE, PICTURES, PREDICTIONS_FILE, describe_run, score_run, write_results
@@ -133,19 +134,25 @@ def _train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
             remove_run(output_dir)
         write_json(output_dir / RUN_FILE, description)
     accelerator.wait_for_everyone()
+    collator, checkpoints = EmotionCollator(processor), output_dir / "checkpoints"
+    cross_fitted = None
+    held_out_tells = "validation" in corpus and can_tell_temperature(corpus["validation"])
+    if recipe.training.temperature_folds and not held_out_tells and can_tell_temperature(corpus["train"]):
+        parts = (recipe.training, tables["train"], corpus["train"]["group"], checkpoints)
+        cross_fitted = cross_fitted_logits(accelerator, model, collator, *parts)
     if recipe.training.trackers:
         accelerator.init_trackers("logs", config=_flat(recipe.as_dict()))
 
-    trainer = EmotionTrainer(
-        accelerator, model, EmotionCollator(processor), recipe.training, output_dir / "checkpoints"
-    )
+    trainer = EmotionTrainer(accelerator, model, collator, recipe.training, checkpoints)
     progress = trainer.fit(tables["train"], tables.get("validation"), resume=options.resume)
     names = [model.config.id2label[index] for index in range(model.num_labels)]
     logits = {split: trainer.predict(table) for split, table in tables.items() if split != "train"}
     uncalibrated = {
         split: calibration(corpus[split]["label"], softmax(scores, axis=1)) for split, scores in logits.items()
     }
-    if recipe.training.fit_temperature and "validation" in logits:
+    if cross_fitted is not None:
+        fit_temperature(model, corpus["train"]["label"], cross_fitted, corpus["train"]["group"])
+    elif recipe.training.fit_temperature and "validation" in logits:
         held_out = corpus["validation"]
         if not fit_temperature(model, held_out["label"], logits["validation"], held_out["group"]):
             logger.info("Too few speakers or videos in validation to fit a temperature on: it stays 1.")

@@ -1,0 +1,72 @@
+"""How sure the model is of speakers it never heard, told by the training split itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from accelerate import Accelerator
+from sklearn.model_selection import GroupKFold
+
+from ..data import EmotionCollator
+from ..modeling_emospeech import EmoSpeechForEmotionClassification
+from .checkpoint import set_trained_weights, trained_weights
+from .features import FeatureTable
+from .fitting import center_speakers, fit_standardization
+from .loop import EmotionTrainer
+from .recipe import TrainingRecipe
+
+
+def cross_fitted_logits(
+    accelerator: Accelerator,
+    model: EmoSpeechForEmotionClassification,
+    collator: EmotionCollator,
+    recipe: TrainingRecipe,
+    train: FeatureTable,
+    groups: Sequence[str | None],
+    checkpoints: Path,
+) -> np.ndarray:
+    """
+    Train once for each of `recipe.temperature_folds` parts of the training split, on the others, and score that part.
+    No speaker or video stands on both sides, so that a temperature can be fitted on all training rows as on strangers,
+    and none of them is lost to validation.
+
+    Args:
+        accelerator (`Accelerator`), model ([`EmoSpeechForEmotionClassification`]), collator
+        ([`~data.EmotionCollator`]), recipe ([`TrainingRecipe`]): as in [`EmotionTrainer`]. The model ends as it began.
+        train ([`FeatureTable`]): the training split.
+        groups (`Sequence[str]`): each row's speaker or video; a row of `None` is one by itself.
+        checkpoints (`Path`): folder for those of the folds.
+
+    Returns:
+        `np.ndarray` of shape `(rows, classes)`: logits, in the order of the rows.
+    """
+    keys = [f"row {row}" if group is None else f"group {group}" for row, group in enumerate(groups)]
+    folds = min(recipe.temperature_folds, len(set(keys)))
+    start = trained_weights(model)
+    logits = np.zeros((len(train), model.num_labels), np.float32)
+    for number, (kept, held) in enumerate(GroupKFold(folds).split(keys, groups=keys), 1):
+        set_trained_weights(model, start)
+        part = train.subset(kept)
+        fit_standardization(model, part)
+        if recipe.center_speakers:
+            center_speakers(model, part, [groups[row] for row in kept])
+        options: dict[str, Any] = {"keep": "last", "early_stopping": 0}
+        trainer = EmotionTrainer(
+            accelerator,
+            model,
+            collator,
+            replace(recipe, **options),
+            checkpoints / f"temperature-{number}",
+            f"Temperature, part {number} of {folds}",
+        )
+        trainer.fit(part, None, resume=True)
+        strangers = train.subset(held)
+        # Their own mean would tell the model what it cannot know of strangers.
+        strangers.columns.pop("speaker_shift", None)
+        logits[held] = trainer.predict(strangers)
+    set_trained_weights(model, start)
+    return logits
