@@ -28,6 +28,8 @@ class EmotionCollator:
         processor ([`EmoSpeechProcessor`]): pads the tokens and computes the speech encoder's inputs.
         text_masking (`float`, *optional*, defaults to 0): share of the tokens, special ones apart, that are masked at
             random, drawn from PyTorch's generator.
+        modality_dropout (`float`, *optional*, defaults to 0): share of the rows that lose speech or text, one as often
+            as the other, of a model that takes both; drawn from PyTorch's generator.
 
     Raises:
         ValueError: If tokens are to be masked, and the tokenizer has no token for that.
@@ -36,21 +38,22 @@ class EmotionCollator:
         `dict[str, torch.Tensor]`: as in the tensor contract, and `labels` where the examples have them.
     """
 
-    def __init__(self, processor: EmoSpeechProcessor, text_masking: float = 0.0) -> None:
+    def __init__(self, processor: EmoSpeechProcessor, text_masking: float = 0.0, modality_dropout: float = 0.0) -> None:
         if text_masking and processor.tokenizer is not None and processor.tokenizer.mask_token_id is None:
             raise ValueError("The tokenizer has no mask token: set text_masking=0.")
         self.processor = processor
         self.text_masking = text_masking
+        self.modality_dropout = modality_dropout
 
-    def augmented(self, text_masking: float) -> EmotionCollator:
+    def augmented(self, text_masking: float, modality_dropout: float = 0.0) -> EmotionCollator:
         """
         Args:
-            text_masking (`float`): see the class.
+            text_masking (`float`), modality_dropout (`float`): see the class.
 
         Returns:
             [`EmotionCollator`] for training.
         """
-        return EmotionCollator(self.processor, text_masking)
+        return EmotionCollator(self.processor, text_masking, modality_dropout)
 
     def __call__(self, examples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         first = examples[0]
@@ -73,9 +76,17 @@ class EmotionCollator:
         if "audio" in first:
             recordings = [example["audio"] for example in examples]
             batch.update(self.processor.feature_extractor.speech_inputs(recordings))
+        if self.modality_dropout:
+            batch["modality_mask"] = self._present(len(examples))
         if first.get("label") is not None:
             batch["labels"] = torch.tensor([example["label"] for example in examples])
         return batch
+
+    def _present(self, rows: int) -> torch.Tensor:
+        """Boolean (rows, 2): which of (speech, text) each row keeps; never neither."""
+        dropped = torch.rand(rows) < self.modality_dropout
+        lost = torch.nn.functional.one_hot(torch.randint(2, (rows,)), 2).bool()
+        return ~(lost & dropped.unsqueeze(1))
 
     def _masked(self, input_ids: torch.Tensor) -> torch.Tensor:
         tokenizer = self.processor.tokenizer

@@ -106,7 +106,7 @@ class EmotionTrainer:
             self.model.gradient_checkpointing_enable()
         lengths = train.lengths if recipe.length_buckets else None
         sampler = EpochBatchSampler(len(train), recipe.batch_size, recipe.seed, lengths)
-        collator = self.collator.augmented(text_masking=recipe.text_masking)
+        collator = self.collator.augmented(recipe.text_masking, recipe.modality_dropout)
         loader = DataLoader(train, batch_sampler=sampler, collate_fn=collator, num_workers=recipe.num_workers)
         parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         optimizer = build_optimizer(self.model, recipe)
@@ -155,15 +155,17 @@ class EmotionTrainer:
         set_trained_weights(self.model, weights)
         return self.progress
 
-    def predict(self, table: FeatureTable) -> np.ndarray:
+    def predict(self, table: FeatureTable, present: tuple[bool, bool] | None = None) -> np.ndarray:
         """
         Args:
             table ([`FeatureTable`]): examples.
+            present (`tuple[bool, bool]`, *optional*): whether the model is given speech and text; by default all that
+                there is.
 
         Returns:
             `np.ndarray` of shape (rows, classes): logits, on every process, in the order of the rows.
         """
-        return self._logits(table)
+        return self._logits(table, present)
 
     def _train_epoch(
         self,
@@ -204,7 +206,7 @@ class EmotionTrainer:
         predictions = self._logits(validation).argmax(axis=1)
         return float(f1_score(validation.columns["label"], predictions, average="macro", zero_division=0.0))
 
-    def _logits(self, table: FeatureTable) -> np.ndarray:
+    def _logits(self, table: FeatureTable, present: tuple[bool, bool] | None = None) -> np.ndarray:
         self.model.eval()
         loader = DataLoader(
             table,
@@ -217,6 +219,10 @@ class EmotionTrainer:
         with torch.no_grad(), self.accelerator.autocast():
             for batch in loader:
                 batch.pop("labels", None)
+                rows = len(next(iter(batch.values())))
+                if present is not None:
+                    mask = torch.tensor(present, device=self.accelerator.device)
+                    batch["modality_mask"] = mask.expand(rows, 2)
                 logits.append(self.accelerator.gather_for_metrics(self.model(**batch).logits.float()).cpu())
         return torch.cat(logits)[: len(table)].numpy()
 

@@ -114,6 +114,8 @@ class TrainingRecipe:
         center_speakers (`bool`): take each training speaker's mean off the standardised speech embeddings, so that a
             speaker's profile, where there is one, can do the same for the model at work.
         text_masking (`float`): share of the tokens that are masked at random in training.
+        modality_dropout (`float`): share of the training rows that lose speech or text at random, so that the model
+            also answers where one of them is missing.
         weight_averaging (`float`): decay of the moving average of the weights, which is then what is validated and
             kept; 0 keeps the weights themselves.
         fit_temperature (`bool`): fit the temperature of the scores on the validation split, where there is one
@@ -151,6 +153,7 @@ class TrainingRecipe:
     l2_penalty: Annotated[float, Field(ge=0)] = 0.0
     center_speakers: bool = False
     text_masking: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    modality_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     weight_averaging: Annotated[float, Field(ge=0, lt=1)] = 0.0
     fit_temperature: bool = True
     temperature_folds: NotNegative = 0
@@ -273,6 +276,8 @@ def _check_together(recipe: Recipe, origin: str) -> None:
         raise RecipeError(f"{origin}: temperature_folds is 2 or more, with fit_temperature=true; 0 does without.")
     if training.keep == "last" and training.early_stopping:
         raise RecipeError(f"{origin}: early_stopping needs training.keep=best; with last there is no best epoch.")
+    if training.modality_dropout and not (model.text_encoder and (model.speech_encoder or model.num_mfcc)):
+        raise RecipeError(f"{origin}: modality_dropout needs a model that hears and reads.")
     if training.text_masking and (not model.text_encoder or model.freeze_text_encoder):
         raise RecipeError(f"{origin}: text_masking needs a text encoder that is trained (freeze_text_encoder=false).")
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from accelerate import Accelerator
+from sklearn.metrics import f1_score
 
 from .. import __version__
 from ..data.splits import SplitReport
@@ -80,6 +82,23 @@ def score_run(predictions: Mapping[str, Predictions]) -> dict[str, Any]:
     return {**(scores[scored] if scored else {}), **scores, "scored_split": scored}
 
 
+def score_modalities(together: float, references: Sequence[int], alone: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """
+    Args:
+        together (`float`): macro-F1 with speech and text.
+        references (`Sequence[int]`): class numbers of the scored rows.
+        alone (`Mapping[str, np.ndarray]`): logits with each modality alone, of shape (rows, classes).
+
+    Returns:
+        `dict[str, float]`: macro-F1 of `speech_and_text`, `speech` and `text`.
+    """
+    scores = {
+        name: float(f1_score(references, logits.argmax(axis=1), average="macro", zero_division=0.0))
+        for name, logits in alone.items()
+    }
+    return {"speech_and_text": together, **scores}
+
+
 def write_results(output_dir: Path, metrics: Mapping[str, Any], predictions: Mapping[str, Predictions]) -> None:
     """
     Write `predictions.csv` and the pictures of the scored split, and print its table.
@@ -99,3 +118,6 @@ def write_results(output_dir: Path, metrics: Mapping[str, Any], predictions: Map
     plot_confusion_matrix(metrics[shown]["confusion_matrix"], metrics[shown]["labels"], picture, title)
     plot_reliability(metrics[shown]["calibration"], reliability, title)
     print(metrics_table(metrics[shown], title))
+    if "macro_f1_by_modality" in metrics:
+        found = [f"{name.replace('_', ' ')} {score:.3f}" for name, score in metrics["macro_f1_by_modality"].items()]
+        print(f"macro-F1 with {', '.join(found)}")

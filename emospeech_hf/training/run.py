@@ -19,6 +19,7 @@ from datasets import DatasetDict
 from scipy.special import softmax
 
 from .. import __version__
+from ..configuration_emospeech import MODALITIES
 from ..data import CorpusError, EmotionCollator, describe_source, load_corpus, split_corpus, write_rejected
 from ..data.splits import SplitReport
 from ..evaluation import Predictions, calibration
@@ -34,12 +35,15 @@ from .features import FeatureBuilder, FeatureTable
 from .fitting import can_tell_temperature, center_speakers, fit_standardization, fit_temperature
 from .loop import EmotionTrainer
 from .recipe import Recipe, recipe_from_dict
-from .report import METRICS_FILE, PICTURES, PREDICTIONS_FILE, describe_run, score_run, write_results
+from .report import METRICS_FILE, PICTURES, PREDICTIONS_FILE, describe_run, score_modalities, score_run, write_results
 
 
 logger = logging.getLogger(__name__)
 
 RUN_FILE = "run.json"
+
+ALONE = {"speech": (True, False), "text": (False, True)}
+"""What `modality_mask` says where one modality is given without the other."""
 
 
 @dataclass(kw_only=True)
@@ -168,6 +172,10 @@ def _train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
         },
     }
     metrics.update(score_run(predictions), data=source, minutes=round((time.perf_counter() - started) / 60, 2))
+    if len(model.config.modalities) == len(MODALITIES) and metrics["scored_split"] is not None:
+        split = metrics["scored_split"]
+        alone = {name: trainer.predict(tables[split], ALONE[name]) for name in MODALITIES}
+        metrics["macro_f1_by_modality"] = score_modalities(metrics["macro_f1"], corpus[split]["label"], alone)
     metrics["energy"] = estimate_energy(metrics["minutes"], accelerator.device.type, accelerator.num_processes)
     metrics["speed"] = measure_speed(accelerator.unwrap_model(model), processor)
     if accelerator.is_main_process:

@@ -66,3 +66,17 @@ def test_masking_needs_a_mask_token(tokenizer: BertTokenizer) -> None:
     processor = EmoSpeechProcessor(EmoSpeechFeatureExtractor(), unmasking)
     with pytest.raises(ValueError, match="text_masking=0"):
         EmotionCollator(processor, text_masking=0.1)
+
+
+def test_modality_dropout(processor: EmoSpeechProcessor) -> None:
+    """The wanted share of the rows loses one of the two, each as often, and none loses both."""
+    examples = [{"mfcc_means": np.ones(128, np.float32), "input_ids": [2, 7, 3], "label": 1}] * 4000
+    collator = EmotionCollator(processor).augmented(text_masking=0.0, modality_dropout=0.4)
+    torch.manual_seed(0)
+    mask = collator(examples)["modality_mask"]
+    assert mask.shape == (4000, 2)
+    assert mask.any(dim=1).all()
+    assert (~mask).float().mean(dim=0).tolist() == pytest.approx([0.2, 0.2], abs=0.02)
+    torch.manual_seed(0)
+    assert torch.equal(collator(examples)["modality_mask"], mask)
+    assert "modality_mask" not in EmotionCollator(processor)(examples[:2])

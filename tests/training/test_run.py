@@ -17,10 +17,11 @@ import pytest
 import soundfile
 import torch
 from safetensors.torch import load_file
+from sklearn.metrics import f1_score
 from transformers import pipeline
 
 from emospeech_hf.data import CorpusError, load_corpus, split_corpus
-from emospeech_hf.training import RunOptions, load_recipe, load_run, loop, train
+from emospeech_hf.training import RecipeError, RunOptions, load_recipe, load_run, loop, train
 
 from ..conftest import write_csv
 
@@ -360,3 +361,28 @@ def test_training_on_every_row(shared_corpus_dir: Path, text_encoder_dir: Path, 
     assert "Nothing was measured." in (tmp_path / "run/release/README.md").read_text(encoding="utf-8")
     with pytest.raises(ValueError, match=r"set training\.keep=last"):
         run(shared_corpus_dir, tmp_path / "other", text_encoder_dir, ["validation_fraction=0"])
+
+
+def test_one_modality_missing(shared_corpus_dir: Path, text_encoder_dir: Path, tmp_path: Path) -> None:
+    """The report scores speech alone and text alone as the model answers where the other is missing."""
+    settings = ["training.epochs=8", "modality_dropout=0.5", "test_fraction=0.25", "freeze_text_encoder=false"]
+    metrics = run(shared_corpus_dir, tmp_path / "run", text_encoder_dir, settings)
+    found = metrics["macro_f1_by_modality"]
+    assert found.keys() == {"speech_and_text", "speech", "text"}
+    assert found["speech_and_text"] == metrics["test"]["macro_f1"]
+    model, processor, _ = load_run(tmp_path / "run")
+    with (tmp_path / "run/predictions.csv").open(encoding="utf-8", newline="") as file:
+        ids = [row["id"] for row in csv.DictReader(file)]
+    corpus = load_corpus(shared_corpus_dir, ("speech", "text"))["train"]
+    rows = {row["id"]: row for row in corpus}
+    tested = [rows[identifier] for identifier in ids]
+    for name, audio, text in (
+        ("speech", [row["audio"] for row in tested], [None] * len(tested)),
+        ("text", [None] * len(tested), [row["text"] for row in tested]),
+    ):
+        with torch.no_grad():
+            logits = model(**processor(audio=audio, text=text, return_tensors="pt")).logits
+        expected = f1_score([row["label"] for row in tested], logits.argmax(dim=1), average="macro", zero_division=0)
+        assert found[name] == pytest.approx(expected), name
+    with pytest.raises(RecipeError, match="hears and reads"):
+        run(shared_corpus_dir, tmp_path / "deaf", text_encoder_dir, ["num_mfcc=0", "modality_dropout=0.5"])
