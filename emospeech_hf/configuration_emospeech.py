@@ -26,7 +26,7 @@ MFCC_SAMPLING_RATE = 22_050
 MODALITIES = ("speech", "text")
 """The columns of `modality_mask`, in this order."""
 
-FUSION_NAMES = ("concat", "none", "attention", "multihead")
+FUSION_NAMES = ("concat", "none", "mean", "gated", "attention", "multihead")
 SEQUENCE_FUSION_NAMES = ("attention", "multihead")
 """The fusions that take MFCC frames and encoder states rather than one embedding of each."""
 
@@ -53,7 +53,8 @@ class EmoSpeechConfig(PreTrainedConfig):
             Number of MFCC whose means over time, or frames, enter the model. 0 leaves them out.
         fusion (`str`, *optional*, defaults to `"concat"`):
             How the embeddings are joined: `"concat"` projects each to `fusion_dim` and concatenates them (the
-            paper's), `"none"` concatenates them as they are. `"attention"` and `"multihead"` attend over the MFCC
+            paper's), `"none"` concatenates them as they are; `"mean"` and `"gated"` take the mean, plain or weighted by
+            learned gates, of those that an utterance has. `"attention"` and `"multihead"` attend over the MFCC
             frames and over the encoders' states instead of taking their pooled embeddings (variants of the paper's).
         fusion_dim (`int`, *optional*, defaults to 256):
             Width to which each embedding, or each position, is projected.

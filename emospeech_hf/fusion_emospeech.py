@@ -80,6 +80,68 @@ class ConcatFusion(nn.Module):
         return torch.cat([_hide(*pair) for pair in zip(projected, present)], dim=-1)
 
 
+class MeanFusion(nn.Module):
+    """
+    Projects each embedding to the same width, normalises it, and takes the mean of those that a row has: a missing
+    source leaves its place to the others instead of a hole.
+
+    Args:
+        input_dims (`list[int]`): width of each source.
+        fusion_dim (`int`): width to which each is projected.
+        num_heads (`int`): not used.
+    """
+
+    takes_sequences = False
+
+    def __init__(self, input_dims: list[int], fusion_dim: int, num_heads: int) -> None:
+        super().__init__()
+        self.projections = nn.ModuleList([_projection(input_dim, fusion_dim) for input_dim in input_dims])
+        self.output_dim = fusion_dim
+
+    def forward(
+        self,
+        sources: list[torch.Tensor],
+        masks: list[torch.Tensor | None],
+        present: list[torch.Tensor | None],
+    ) -> torch.Tensor:
+        """See [`NoFusion.forward`]; a row without any source gives zeros."""
+        projected, real = _side_by_side(self.projections, sources, present)
+        weights = real.to(projected.dtype).unsqueeze(-1)
+        return (projected * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
+
+
+class GatedFusion(nn.Module):
+    """
+    As [`MeanFusion`], but each number of the result weighs the sources by a softmax of gates that see what each source
+    says (after Arevalo et al., "Gated multimodal units for information fusion").
+
+    Args:
+        input_dims (`list[int]`): width of each source.
+        fusion_dim (`int`): width to which each is projected.
+        num_heads (`int`): not used.
+    """
+
+    takes_sequences = False
+
+    def __init__(self, input_dims: list[int], fusion_dim: int, num_heads: int) -> None:
+        super().__init__()
+        self.projections = nn.ModuleList([_projection(input_dim, fusion_dim) for input_dim in input_dims])
+        self.gates = nn.ModuleList([nn.Linear(fusion_dim, fusion_dim) for _ in input_dims])
+        self.output_dim = fusion_dim
+
+    def forward(
+        self,
+        sources: list[torch.Tensor],
+        masks: list[torch.Tensor | None],
+        present: list[torch.Tensor | None],
+    ) -> torch.Tensor:
+        """See [`NoFusion.forward`]; a row without any source gives zeros."""
+        projected, real = _side_by_side(self.projections, sources, present)
+        gates = torch.stack([gate(projected[:, place]) for place, gate in enumerate(self.gates)], dim=1)
+        shares = gates.masked_fill(~real.unsqueeze(-1), torch.finfo(gates.dtype).min).softmax(dim=1)
+        return _hide((shares * projected).sum(dim=1), real.any(dim=1))
+
+
 class AttentionFusion(nn.Module):
     """
     Attends over the positions of each source, then concatenates (a variant of the paper's Task 2).
@@ -208,6 +270,18 @@ def _projection(input_dim: int, fusion_dim: int) -> nn.Module:
     return nn.Sequential(nn.Linear(input_dim, fusion_dim), nn.LayerNorm(fusion_dim))
 
 
+def _side_by_side(
+    projections: nn.ModuleList, sources: list[torch.Tensor], present: list[torch.Tensor | None]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Projected embeddings, (batch, sources, width), zeros where a row lacks one; and boolean (batch, sources)."""
+    rows = [
+        torch.ones(len(source), dtype=torch.bool, device=source.device) if has is None else has.bool()
+        for source, has in zip(sources, present)
+    ]
+    projected = [_hide(projection(_hide(*pair)), pair[1]) for projection, pair in zip(projections, zip(sources, rows))]
+    return torch.stack(projected, dim=1), torch.stack(rows, dim=1)
+
+
 def _real_positions(source: torch.Tensor, mask: torch.Tensor | None, present: torch.Tensor | None) -> torch.Tensor:
     """Boolean (batch, length): positions that are no padding, of rows that have this source."""
     real = torch.ones(source.shape[:2], dtype=torch.bool, device=source.device) if mask is None else mask.bool()
@@ -222,14 +296,25 @@ def _hide(values: torch.Tensor, real: torch.Tensor | None) -> torch.Tensor:
     return torch.where(real.unsqueeze(-1), values, torch.zeros_like(values))
 
 
-Fusion = NoFusion | ConcatFusion | AttentionFusion | MultiheadFusion
+Fusion = NoFusion | ConcatFusion | MeanFusion | GatedFusion | AttentionFusion | MultiheadFusion
 
 FUSIONS: dict[str, type[Fusion]] = {
     "none": NoFusion,
     "concat": ConcatFusion,
+    "mean": MeanFusion,
+    "gated": GatedFusion,
     "attention": AttentionFusion,
     "multihead": MultiheadFusion,
 }
 
 
-__all__ = ["FUSIONS", "AttentionFusion", "ConcatFusion", "Fusion", "MultiheadFusion", "NoFusion"]
+__all__ = [
+    "FUSIONS",
+    "AttentionFusion",
+    "ConcatFusion",
+    "Fusion",
+    "GatedFusion",
+    "MeanFusion",
+    "MultiheadFusion",
+    "NoFusion",
+]

@@ -16,7 +16,7 @@ from emospeech_hf import (
     EmoSpeechProcessor,
 )
 from emospeech_hf.configuration_emospeech import FUSION_NAMES, SEQUENCE_FUSION_NAMES
-from emospeech_hf.fusion_emospeech import FUSIONS, AttentionFusion, MultiheadFusion
+from emospeech_hf.fusion_emospeech import FUSIONS, AttentionFusion, GatedFusion, MeanFusion, MultiheadFusion
 
 from .conftest import tone
 
@@ -66,9 +66,30 @@ def test_a_missing_source_counts_as_zeros_whatever_stands_in_for_it(fusion: torc
     values[1][1] = float("nan")
     output = fusion(values, masks, [None, present])
     assert output.isfinite().all()
+    if isinstance(fusion, (MeanFusion, GatedFusion)):
+        # The others take its place; without any there is nothing.
+        torch.testing.assert_close(output[1], fusion.projections[0](values[0])[1])
+        nobody = torch.zeros(3, dtype=torch.bool)
+        assert (fusion(values, masks, [nobody, nobody]) == 0).all()
+        return
     second = fusion.output_dim // 2 if fusion.output_dim != sum(DIMS) else DIMS[0]
     assert (output[1, second:] == 0).all()
     assert (output[0, second:] != 0).any()
+
+
+def test_mean_and_gates() -> None:
+    torch.manual_seed(0)
+    mean, gated = MeanFusion(DIMS, 8, 2), GatedFusion(DIMS, 8, 2)
+    gated.projections.load_state_dict(mean.projections.state_dict())
+    values, masks = sources(mean)
+    parts = [projection(value) for projection, value in zip(mean.projections, values)]
+    torch.testing.assert_close(mean(values, masks, [None, None]), (parts[0] + parts[1]) / 2)
+    for gate in gated.gates:
+        torch.nn.init.zeros_(gate.weight)
+        torch.nn.init.zeros_(gate.bias)
+    torch.testing.assert_close(gated(values, masks, [None, None]), mean(values, masks, [None, None]))
+    gated.gates[1].bias.data.fill_(50.0)
+    torch.testing.assert_close(gated(values, masks, [None, None]), parts[1])
 
 
 @pytest.mark.parametrize("kind", [AttentionFusion, MultiheadFusion])
