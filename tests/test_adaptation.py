@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 import torch
@@ -15,7 +16,7 @@ from emospeech_hf import (
     EmoSpeechForEmotionClassification,
     EmoSpeechProcessor,
 )
-from emospeech_hf.adaptation import find_clips, make_profile
+from emospeech_hf.adaptation import find_clips, make_profile, windows_as_clips
 from emospeech_hf.audio_emospeech import AudioError
 from emospeech_hf.cli import main
 from emospeech_hf.hub import build_release
@@ -69,3 +70,17 @@ def test_bad_clips(release: Path, clips: Path, tmp_path: Path) -> None:
     (clips / "05.wav").write_bytes(b"no sound")
     with pytest.raises(AudioError, match=r"05\.wav"):
         make_profile(str(release), find_clips(clips))
+
+
+def test_a_long_recording_is_so_many_clips(release: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    samples = np.concatenate([tone(16.0, 8_000), np.zeros(64_000), tone(8.0, 8_000, pitch=150)])
+    soundfile.write(tmp_path / "long.wav", samples, 8_000, subtype="FLOAT")
+    main(["adapt", "--model", str(release), "--data", str(tmp_path / "long.wav"), "--output", str(tmp_path / "a")])
+    assert "3 clips" in capsys.readouterr().out
+    pieces = [samples[:64_000], samples[64_000:128_000], samples[192_000:]]
+    expected = make_profile(str(release), [{"array": piece, "sampling_rate": 8_000} for piece in pieces])
+    torch.testing.assert_close(SpeakerProfile.load(tmp_path / "a").shift, expected.shift)
+
+    soundfile.write(tmp_path / "silence.wav", np.zeros(64_000), 8_000)
+    with pytest.raises(AudioError, match="nothing to hear"):
+        make_profile(str(release), windows_as_clips(tmp_path / "silence.wav"))

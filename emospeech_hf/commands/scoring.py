@@ -63,7 +63,13 @@ def add_commands(commands: Any) -> None:
 
     adapt = commands.add_parser("adapt", help="make a speaker's profile of some of their clips, without labels")
     add_model_arguments(adapt)
-    adapt.add_argument("--data", required=True, type=Path, metavar="DIR", help="recordings of one person, of any moods")
+    adapt.add_argument(
+        "--data",
+        required=True,
+        type=Path,
+        metavar="DIR_OR_FILE",
+        help="recordings of one person, of any moods, or a long one",
+    )
     output_argument(adapt, "the profile, for --speaker", metavar="FILE")
     adapt.set_defaults(run=run_adapt)
 
@@ -138,10 +144,11 @@ def run_timeline(options: argparse.Namespace) -> None:
 
 def run_adapt(options: argparse.Namespace) -> None:
     """`emospeech adapt`."""
-    from ..adaptation import find_clips, make_profile
+    from ..adaptation import find_clips, make_profile, windows_as_clips
     from ..speaker_emospeech import PRIOR_CLIPS, VARIED
 
-    profile = make_profile(options.model, find_clips(options.data), options.revision)
+    clips = windows_as_clips(options.data) if options.data.is_file() else find_clips(options.data)
+    profile = make_profile(options.model, clips, options.revision)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     profile.save(options.output)
     print(f"{options.output}: {profile.clips} clips, which count for {profile.weight:.0%} of what they could.")
