@@ -179,12 +179,14 @@ class AudioTextEmotionPipeline(Pipeline):
             if cut.is_silent:
                 continue
             text = None
-            if self.transcriber is not None and "text" in self.model.config.modalities:
+            if self.transcriber is not None:
                 try:
                     text = self.transcriber({"array": cut.waveform, "sampling_rate": cut.sampling_rate})
                 except AudioError:
-                    entries[-1]["label"] = NO_WORDS
-                    continue
+                    # A model of speech alone needs no words; its subtitles are glad of them.
+                    if "text" in self.model.config.modalities:
+                        entries[-1]["label"] = NO_WORDS
+                        continue
             heard.append((place, cut, text))
         if not heard:
             return entries

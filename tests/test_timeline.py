@@ -118,6 +118,27 @@ def test_words_of_each_window(
     assert entries[0]["score"] == pytest.approx(alone[0]["score"], abs=1e-5)
 
 
+def test_a_model_of_speech_alone_gets_words_for_its_subtitles(
+    listener: AudioTextEmotionPipeline, recording: Path
+) -> None:
+    heard = iter(["", "hola", "adiós", "bien"])
+
+    def recognise(recorded: dict[str, Any], **options: Any) -> dict[str, str]:
+        return {"text": next(heard)}
+
+    plain = listener(str(recording), return_timestamps=True, window=2.0, overlap=0.0)
+    classify = pipeline(
+        "audio-text-emotion",
+        model=listener.model,
+        processor=listener.processor,
+        device=-1,
+        transcriber=recognise,
+    )
+    entries = classify(str(recording), return_timestamps=True, window=2.0, overlap=0.0)
+    assert [found["text"] for found in entries] == [None, "hola", None, None, "adiós", "bien"]
+    assert [{**found, "text": None} for found in entries] == plain
+
+
 def entry(start: float, end: float, label: str, channel: int = 0) -> dict[str, Any]:
     scores = {} if label == "silence" else {name: 0.7 if name == label else 0.06 for name in EMOTIONS}
     return {

@@ -51,10 +51,12 @@ def center_speakers(
     if None in groups:
         raise ValueError("center_speakers needs a corpus that tells each row's speaker: set center_speakers=false.")
     given = {
-        name: torch.from_numpy(train.columns[name]) for name in ("mfcc_means", "speech_embeds") if name in train.columns
+        name: torch.from_numpy(train.columns[name]).to(model.device)
+        for name in ("mfcc_means", "speech_embeds")
+        if name in train.columns
     }
     with torch.no_grad():
-        embeddings = model.emospeech.get_speaker_embeddings(**given).numpy()
+        embeddings = model.emospeech.get_speaker_embeddings(**given).cpu().numpy()
     names, places = np.unique(np.asarray(groups), return_inverse=True)
     means = np.stack([embeddings[places == place].mean(axis=0) for place in range(len(names))])
     train.columns["speaker_shift"] = means[places]
