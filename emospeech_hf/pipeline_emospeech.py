@@ -235,11 +235,19 @@ class AudioTextEmotionPipeline(Pipeline):
             raise ValueError("The transcript is empty. Give the words that are said.")
         batch = {key: [utterance[key]] for key in keys}
         model_inputs = self.processor(**batch, sampling_rate=sampling_rate, return_tensors="pt")
+        if self._bands_first and "input_features" in model_inputs:
+            # transformers makes a batch of recordings by filling up the second dimension, which must be time.
+            model_inputs["input_features"] = model_inputs["input_features"].transpose(1, 2)
         if speaker is not None:
             model_inputs["speaker_shift"] = speaker.shift.unsqueeze(0)
         if self.transcriber is not None:
             model_inputs["heard"] = heard
         return model_inputs
+
+    @property
+    def _bands_first(self) -> bool:
+        """Whether the speech encoder takes mel bands before frames, as Whisper does."""
+        return hasattr(self.processor.feature_extractor.speech_extractor, "nb_max_frames")
 
     def _as_utterance(self, inputs: Any, keys: list[str]) -> dict[str, Any]:
         if isinstance(inputs, Mapping) and any(key in inputs for key in ("audio", "text")):
@@ -256,6 +264,8 @@ class AudioTextEmotionPipeline(Pipeline):
 
     def _forward(self, model_inputs: Any) -> dict[str, Any]:
         heard = {"heard": model_inputs.pop("heard")} if "heard" in model_inputs else {}
+        if self._bands_first and "input_features" in model_inputs:
+            model_inputs["input_features"] = model_inputs["input_features"].transpose(1, 2)
         return {"logits": self.model(**model_inputs).logits, **heard}
 
     def postprocess(

@@ -65,6 +65,15 @@ def test_each_window_answers_as_it_would_alone(listener: AudioTextEmotionPipelin
         assert entry["text"] is None
 
 
+def test_recordings_of_other_lengths_in_one_batch(listener: AudioTextEmotionPipeline) -> None:
+    recordings = [{"array": tone(seconds, RATE), "sampling_rate": RATE} for seconds in (0.7, 3.1, 1.4)]
+    alone = [listener(recorded) for recorded in recordings]
+    together = listener(recordings, batch_size=3)
+    for one, other in zip(alone, together, strict=True):
+        scores = {found["label"]: found["score"] for found in other}
+        assert scores == pytest.approx({found["label"]: found["score"] for found in one}, abs=1e-5)
+
+
 def test_streaming_answers_before_the_end(listener: AudioTextEmotionPipeline, recording: Path) -> None:
     samples, _ = soundfile.read(recording, dtype="float32")
     given = []
