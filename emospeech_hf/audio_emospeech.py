@@ -60,6 +60,19 @@ def as_batch(audio: Any) -> list[Any]:
     return [audio]
 
 
+def as_float(samples: np.ndarray) -> np.ndarray:
+    """
+    Args:
+        samples (`np.ndarray`): floating point in [-1, 1], or signed integers of the whole range of their type.
+
+    Returns:
+        `np.ndarray`: of the same shape, float32 in [-1, 1].
+    """
+    if np.issubdtype(samples.dtype, np.signedinteger):
+        samples = samples.astype(np.float32) / -float(np.iinfo(samples.dtype).min)
+    return samples.astype(np.float32)
+
+
 def resample_audio(waveform: np.ndarray, sampling_rate: int, target_rate: int) -> np.ndarray:
     """
     Resample a mono waveform as `librosa.resample` does by default: soxr at high quality, `ceil` of the new length.
@@ -122,10 +135,7 @@ def _decode_array(array: Any, sampling_rate: int | None) -> tuple[np.ndarray, in
     if hasattr(array, "detach"):
         array = array.detach().cpu().numpy()
     try:
-        samples = np.asarray(array)
-        if np.issubdtype(samples.dtype, np.signedinteger):
-            samples = samples.astype(np.float32) / -float(np.iinfo(samples.dtype).min)
-        samples = samples.astype(np.float32)
+        samples = as_float(np.asarray(array))
     except (TypeError, ValueError) as error:
         raise AudioError(f"Audio must be a path, bytes or numbers, not {type(array).__name__}.") from error
     if samples.ndim == 2 and samples.shape[0] > samples.shape[1]:
@@ -145,4 +155,4 @@ def _mono(samples: np.ndarray, name: str) -> np.ndarray:
     return mono
 
 
-__all__ = ["AudioError", "as_batch", "decode_audio", "resample_audio"]
+__all__ = ["AudioError", "as_batch", "as_float", "decode_audio", "resample_audio"]

@@ -106,6 +106,11 @@ class EmoSpeechFeatureExtractor(FeatureExtractionMixin):
         return names
 
     @property
+    def bands_first(self) -> bool:
+        """Whether the speech encoder is Whisper's, which takes mel bands before frames."""
+        return hasattr(self.speech_extractor, "nb_max_frames")
+
+    @property
     def padding_value(self) -> float:
         return getattr(self.speech_extractor, "padding_value", 0.0)
 
@@ -195,7 +200,7 @@ class EmoSpeechFeatureExtractor(FeatureExtractionMixin):
         rate: int = extractor.sampling_rate
         resampled = [resample_audio(waveform, own, rate) for waveform, own in waveforms]
         name = extractor.model_input_names[0]
-        if hasattr(extractor, "nb_max_frames"):
+        if self.bands_first:
             features = [self._whisper_features(waveform, **kwargs) for waveform in resampled]
             padded, mask = pad_sequences(features)
             values = np.ascontiguousarray(padded.transpose(0, 2, 1))

@@ -106,11 +106,10 @@ class MeanFusion(nn.Module):
     ) -> torch.Tensor:
         """See [`NoFusion.forward`]; a row without any source gives zeros."""
         projected, real = _side_by_side(self.projections, sources, present)
-        weights = real.to(projected.dtype).unsqueeze(-1)
-        return (projected * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1)
+        return projected.sum(dim=1) / real.sum(dim=1, keepdim=True).clamp(min=1)
 
 
-class GatedFusion(nn.Module):
+class GatedFusion(MeanFusion):
     """
     As [`MeanFusion`], but each number of the result weighs the sources by a softmax of gates that see what each source
     says (after Arevalo et al., "Gated multimodal units for information fusion").
@@ -121,13 +120,9 @@ class GatedFusion(nn.Module):
         num_heads (`int`): not used.
     """
 
-    takes_sequences = False
-
     def __init__(self, input_dims: list[int], fusion_dim: int, num_heads: int) -> None:
-        super().__init__()
-        self.projections = nn.ModuleList([_projection(input_dim, fusion_dim) for input_dim in input_dims])
+        super().__init__(input_dims, fusion_dim, num_heads)
         self.gates = nn.ModuleList([nn.Linear(fusion_dim, fusion_dim) for _ in input_dims])
-        self.output_dim = fusion_dim
 
     def forward(
         self,

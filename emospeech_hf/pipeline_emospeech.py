@@ -133,7 +133,7 @@ class AudioTextEmotionPipeline(Pipeline):
                 window, and how much of it the next one hears again, in seconds. The last one ends with the recording,
                 and a recording shorter than a window is one of its own length.
             separate_channels (`bool`, *optional*, defaults to `False`): hear each channel by itself, for recordings
-                with one person on each; otherwise channels are averaged.
+                with one person on each, given as a file's path or as chunks; otherwise channels are averaged.
             sampling_rate (`int`, *optional*): rate in Hz of arrays that come without one.
             speaker (*optional*), abstain_below (`float`, *optional*): see the class.
             batch_size (`int`, *optional*, defaults to 8): windows that go through the model together.
@@ -235,7 +235,7 @@ class AudioTextEmotionPipeline(Pipeline):
             raise ValueError("The transcript is empty. Give the words that are said.")
         batch = {key: [utterance[key]] for key in keys}
         model_inputs = self.processor(**batch, sampling_rate=sampling_rate, return_tensors="pt")
-        if self._bands_first and "input_features" in model_inputs:
+        if self.processor.feature_extractor.bands_first and "input_features" in model_inputs:
             # transformers makes a batch of recordings by filling up the second dimension, which must be time.
             model_inputs["input_features"] = model_inputs["input_features"].transpose(1, 2)
         if speaker is not None:
@@ -243,11 +243,6 @@ class AudioTextEmotionPipeline(Pipeline):
         if self.transcriber is not None:
             model_inputs["heard"] = heard
         return model_inputs
-
-    @property
-    def _bands_first(self) -> bool:
-        """Whether the speech encoder takes mel bands before frames, as Whisper does."""
-        return hasattr(self.processor.feature_extractor.speech_extractor, "nb_max_frames")
 
     def _as_utterance(self, inputs: Any, keys: list[str]) -> dict[str, Any]:
         if isinstance(inputs, Mapping) and any(key in inputs for key in ("audio", "text")):
@@ -264,7 +259,7 @@ class AudioTextEmotionPipeline(Pipeline):
 
     def _forward(self, model_inputs: Any) -> dict[str, Any]:
         heard = {"heard": model_inputs.pop("heard")} if "heard" in model_inputs else {}
-        if self._bands_first and "input_features" in model_inputs:
+        if self.processor.feature_extractor.bands_first and "input_features" in model_inputs:
             model_inputs["input_features"] = model_inputs["input_features"].transpose(1, 2)
         return {"logits": self.model(**model_inputs).logits, **heard}
 

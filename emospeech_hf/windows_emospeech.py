@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from .audio_emospeech import AudioError, decode_audio
+from .audio_emospeech import AudioError, as_float, decode_audio
 
 
 WINDOW_SECONDS = 8.0
@@ -136,7 +136,8 @@ def cut_windows(
         sampling_rate (`int`, *optional*): rate in Hz of arrays.
         window, overlap (`float`, *optional*): see [`WindowCutter`].
         separate_channels (`bool`, *optional*, defaults to `False`): give each channel's windows, for recordings with
-            one person on each; otherwise channels are averaged.
+            one person on each, where `audio` is a file's path or an iterator; otherwise channels are averaged, as they
+            are of a recording in memory.
 
     Returns:
         `Iterator[Window]`: in the order in which they end.
@@ -196,9 +197,7 @@ def _chunks(audio: Iterable[Any], sampling_rate: int | None) -> Iterator[tuple[n
     if sampling_rate is None:
         raise AudioError("Chunks of samples need their rate: give `sampling_rate`.")
     for chunk in audio:
-        samples = np.asarray(chunk)
-        if np.issubdtype(samples.dtype, np.signedinteger):
-            samples = samples.astype(np.float32) / -float(np.iinfo(samples.dtype).min)
+        samples = as_float(np.asarray(chunk))
         if samples.ndim not in (1, 2):
             raise AudioError(f"A chunk has {samples.ndim} dimensions; it has (samples,) or (channels, samples).")
         yield samples, sampling_rate
