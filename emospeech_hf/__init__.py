@@ -15,9 +15,10 @@ from transformers import (
 from transformers.pipelines import PIPELINE_REGISTRY
 
 from .audio_emospeech import AudioError
+from .backbone_emospeech import EmoSpeechModel
 from .configuration_emospeech import EMOTIONS, MFCC_SAMPLING_RATE, MODALITIES, TASK, EmoSpeechConfig
 from .feature_extraction_emospeech import EmoSpeechFeatureExtractor
-from .modeling_emospeech import EmoSpeechForEmotionClassification, EmoSpeechModel
+from .modeling_emospeech import EmoSpeechForEmotionClassification
 from .pipeline_emospeech import AudioTextEmotionPipeline
 from .processing_emospeech import EmoSpeechProcessor
 

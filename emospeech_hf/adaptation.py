@@ -1,8 +1,8 @@
-"""A speaker's profile from some of their clips, which need no labels."""
+"""A speaker's profile from some of their clips, which need no labels; a few labelled ones make it better."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,9 @@ import torch
 from tqdm.auto import tqdm
 
 from .audio_emospeech import AudioError
-from .data.folder import AUDIO_SUFFIXES
+from .data import CorpusError
+from .data.folder import AUDIO_SUFFIXES, read_csv
+from .data.rows import check_rows
 from .inference import load_pipeline
 from .speaker_emospeech import SpeakerProfile
 from .windows_emospeech import cut_windows
@@ -55,7 +57,38 @@ def windows_as_clips(recording: Path) -> Iterator[dict[str, Any]]:
             yield {"array": cut.waveform, "sampling_rate": cut.sampling_rate}
 
 
-def make_profile(model: str, clips: Iterable[Any], revision: str | None = None) -> SpeakerProfile:
+def read_labels(path: Path, clips: Sequence[Path]) -> list[str | None]:
+    """
+    Args:
+        path (`Path`): CSV with the columns `filename` and `label`; it may name some of the clips.
+        clips (`Sequence[Path]`): the recordings.
+
+    Returns:
+        `list[str | None]`: each clip's emotion, as far as it is told.
+
+    Raises:
+        CorpusError: If a label is unknown, or a row names no clip; with file, row and cure.
+    """
+    rows = read_csv(path, transcribed=False)
+    problems = list(check_rows(rows, (), labelled=True).values())
+    places = {name: place for place, clip in enumerate(clips) for name in (clip.name, clip.stem)}
+    problems += [
+        row.problem("there is no such recording", f"The folder holds {clips[0].name} and {len(clips) - 1} others")
+        for row in rows
+        if row.id and row.id not in places
+    ]
+    if problems:
+        raise CorpusError(problems, skippable=False)
+    labels: list[str | None] = [None] * len(clips)
+    for row in rows:
+        if row.label:
+            labels[places[row.id]] = row.label
+    return labels
+
+
+def make_profile(
+    model: str, clips: Iterable[Any], revision: str | None = None, labels: Sequence[str | None] | None = None
+) -> SpeakerProfile:
     """
     Hear some clips of one person, of more than one mood, and keep what they have in common.
 
@@ -63,6 +96,7 @@ def make_profile(model: str, clips: Iterable[Any], revision: str | None = None) 
         model (`str`): release folder, or id on the Hub, of a model that hears.
         clips (`Iterable`): recordings of that person, each as [`~audio_emospeech.decode_audio`] takes it.
         revision (`str`, *optional*): commit, branch or tag on the Hub.
+        labels (`Sequence[str]`, *optional*): the emotion of each recording, `None` where it is not known.
 
     Returns:
         [`SpeakerProfile`]: for `pipeline(..., speaker=profile)`.
@@ -73,19 +107,32 @@ def make_profile(model: str, clips: Iterable[Any], revision: str | None = None) 
     """
     classify = load_pipeline(model, revision)
     network, extractor = classify.model, classify.processor.feature_extractor
-    embeddings, logits = [], []
+    embeddings, logits, given = [], [], []
     for batch in tqdm(_batches(clips), desc="Listening", unit="batch"):
         inputs = extractor(batch, return_tensors="pt").to(network.device)
         with torch.no_grad():
             # A transcript that is not there counts for nothing.
             present = torch.tensor([[True, False]] * len(batch), device=network.device)
             output = network(**inputs, modality_mask=present)
-            given = {"mfcc_means": inputs.get("mfcc_means"), "speech_embeds": output.speech_embeds}
-            embeddings.append(network.emospeech.get_speaker_embeddings(**given).float().cpu())
+            given.append({"mfcc_means": inputs.get("mfcc_means"), "speech_embeds": output.speech_embeds})
+            embeddings.append(network.emospeech.get_speaker_embeddings(**given[-1]).float().cpu())
             logits.append(output.logits.float().cpu())
     if not embeddings:
         raise AudioError("There is nothing to hear in these recordings, so they make no profile.")
-    return SpeakerProfile.fit(torch.cat(embeddings), torch.cat(logits).softmax(dim=1))
+    profile = SpeakerProfile.fit(torch.cat(embeddings), torch.cat(logits).softmax(dim=1))
+    told = {place: label for place, label in enumerate(labels or []) if label is not None}
+    if not told:
+        return profile
+    shifted = []
+    for part in given:
+        rows = len(next(tensor for tensor in part.values() if tensor is not None))
+        present = torch.tensor([[True, False]] * rows, device=network.device)
+        shift = profile.shift.to(network.device).expand(rows, -1)
+        with torch.no_grad():
+            output = network(**part, modality_mask=present, speaker_shift=shift)
+        shifted.append(output.logits.float().cpu())
+    known = torch.tensor([network.config.label2id[label] for label in told.values()])
+    return profile.with_labels(torch.cat(embeddings)[list(told)], torch.cat(shifted)[list(told)], known)
 
 
 def _batches(clips: Iterable[Any]) -> Iterator[list[Any]]:

@@ -26,9 +26,15 @@ MFCC_SAMPLING_RATE = 22_050
 MODALITIES = ("speech", "text")
 """The columns of `modality_mask`, in this order."""
 
-FUSION_NAMES = ("concat", "none", "mean", "gated", "attention", "multihead")
-SEQUENCE_FUSION_NAMES = ("attention", "multihead")
+FUSION_NAMES = ("concat", "none", "mean", "gated", "late", "attention", "multihead", "cross_attention")
+SEQUENCE_FUSION_NAMES = ("attention", "multihead", "cross_attention")
 """The fusions that take MFCC frames and encoder states rather than one embedding of each."""
+
+LAYER_COMBINATIONS = ("concat", "weighted_sum")
+"""What becomes of several layers of one encoder."""
+
+SOURCES = ("mfcc", "speech", "text")
+"""What a fusion joins, as far as the model has it, in this order."""
 
 POOLING_NAMES = ("mean", "cls", "mean_std", "attention")
 
@@ -54,12 +60,13 @@ class EmoSpeechConfig(PreTrainedConfig):
         fusion (`str`, *optional*, defaults to `"concat"`):
             How the embeddings are joined: `"concat"` projects each to `fusion_dim` and concatenates them (the
             paper's), `"none"` concatenates them as they are; `"mean"` and `"gated"` take the mean, plain or weighted by
-            learned gates, of those that an utterance has. `"attention"` and `"multihead"` attend over the MFCC
-            frames and over the encoders' states instead of taking their pooled embeddings (variants of the paper's).
+            learned gates, of those that an utterance has; `"late"` classifies each by itself and takes the mean of the
+            logits by learned weights. `"attention"`, `"multihead"` (variants of the paper's) and `"cross_attention"`
+            (speech attends to text, and back) take MFCC frames and the encoders' states instead of pooled embeddings.
         fusion_dim (`int`, *optional*, defaults to 256):
             Width to which each embedding, or each position, is projected.
         fusion_heads (`int`, *optional*, defaults to 4):
-            Attention heads of `"multihead"`; `fusion_dim` is a multiple of it.
+            Attention heads of `"multihead"` and `"cross_attention"`; `fusion_dim` is a multiple of it.
         classifier_dim (`int`, *optional*, defaults to 256):
             Width of the classifier's hidden layer. 0 leaves the hidden layer out.
         classifier_dropout (`float`, *optional*, defaults to 0.5):
@@ -70,11 +77,16 @@ class EmoSpeechConfig(PreTrainedConfig):
         speech_pooling (`str`, *optional*, defaults to `"mean"`):
             How the speech encoder's frames become one vector, likewise.
         text_layers (`list[int]`, *optional*), speech_layers (`list[int]`, *optional*):
-            Which of the encoder's hidden states are pooled, side by side, numbered as in `hidden_states`: 0 is before
-            the first layer, -1 behind the last. By default the last alone.
-        standardize (`bool`, *optional*, defaults to `False`):
-            Whether each embedding is standardised, by mean and deviation that are kept among the weights; not for
-            fusions that take sequences.
+            Which of the encoder's hidden states are pooled, numbered as in `hidden_states`: 0 is before the first
+            layer, -1 behind the last. By default the last alone.
+        layer_combination (`str`, *optional*, defaults to `"concat"`):
+            What becomes of several layers: `"concat"` puts them side by side, `"weighted_sum"` adds them up by learned
+            weights, which are positive and sum up to 1; after pooling and standardising, if there are these.
+        standardize (`bool` or `list[str]`, *optional*, defaults to `False`):
+            Whether each embedding is standardised, by mean and deviation that are kept among the weights; or which of
+            `"mfcc"`, `"speech"` and `"text"` are. Not for fusions that take sequences.
+        missing_modalities (`bool`, *optional*, defaults to `False`):
+            Whether the model was trained to answer where speech or text is missing. The pipeline then takes either.
         temperature (`float`, *optional*, defaults to 1.0):
             The pipeline divides the logits by it before the softmax.
         kwargs:
@@ -116,7 +128,9 @@ class EmoSpeechConfig(PreTrainedConfig):
         speech_pooling: str = "mean",
         text_layers: list[int] | None = None,
         speech_layers: list[int] | None = None,
-        standardize: bool = False,
+        layer_combination: str = "concat",
+        standardize: bool | list[str] = False,
+        missing_modalities: bool = False,
         temperature: float = 1.0,
         **kwargs: Any,
     ) -> None:
@@ -132,7 +146,9 @@ class EmoSpeechConfig(PreTrainedConfig):
         self.speech_pooling = speech_pooling
         self.text_layers = text_layers
         self.speech_layers = speech_layers
+        self.layer_combination = layer_combination
         self.standardize = standardize
+        self.missing_modalities = missing_modalities
         self.temperature = temperature
         self._check()
 
@@ -155,6 +171,18 @@ class EmoSpeechConfig(PreTrainedConfig):
     def uses_speech(self) -> bool:
         """Whether the model hears, through MFCC means, a speech encoder, or both."""
         return self.num_mfcc > 0 or self.speech_config is not None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What the fusion joins, a subset of `("mfcc", "speech", "text")`."""
+        has = (self.num_mfcc > 0, self.speech_config is not None, self.uses_text)
+        return tuple(name for name, used in zip(SOURCES, has) if used)
+
+    @property
+    def standardized_sources(self) -> tuple[str, ...]:
+        """Which of the [`sources`] are standardised."""
+        wanted = SOURCES if self.standardize is True else self.standardize or ()
+        return tuple(name for name in self.sources if name in wanted)
 
     @property
     def takes_sequences(self) -> bool:
@@ -180,6 +208,7 @@ class EmoSpeechConfig(PreTrainedConfig):
             ("fusion", self.fusion, FUSION_NAMES),
             ("text_pooling", self.text_pooling, POOLING_NAMES),
             ("speech_pooling", self.speech_pooling, POOLING_NAMES),
+            ("layer_combination", self.layer_combination, LAYER_COMBINATIONS),
         ):
             if value not in allowed:
                 raise ValueError(f"`{name}` is {value!r}; it can be one of {', '.join(allowed)}.")
@@ -199,9 +228,17 @@ class EmoSpeechConfig(PreTrainedConfig):
                 depth = encoder.num_hidden_layers
                 if not layers or any(not -depth - 1 <= layer <= depth for layer in layers):
                     raise ValueError(f"`{name}` is {layers}; this encoder's hidden states are 0 to {depth}.")
+        if not isinstance(self.standardize, bool) and not set(self.standardize) <= set(self.sources):
+            raise ValueError(
+                f"`standardize` is {self.standardize}; it can be true, false or a list of {', '.join(self.sources)}."
+            )
         if self.standardize and self.takes_sequences:
             raise ValueError(f"`standardize` is for fusions that take one embedding of each source, not {self.fusion}.")
-        if self.fusion == "multihead" and self.fusion_dim % self.fusion_heads:
+        if self.fusion == "cross_attention" and len(self.sources) < 2:
+            raise ValueError(f"`cross_attention` is between two sources or more; this model has {self.sources[0]}.")
+        if self.missing_modalities and len(self.modalities) < len(MODALITIES):
+            raise ValueError("`missing_modalities` is for a model that hears and reads.")
+        if self.fusion in ("multihead", "cross_attention") and self.fusion_dim % self.fusion_heads:
             raise ValueError(
                 f"`fusion_dim` is {self.fusion_dim} and `fusion_heads` {self.fusion_heads}: it must be a multiple."
             )
@@ -225,4 +262,4 @@ def _as_config(name: str, value: Any) -> PreTrainedConfig | None:
     raise TypeError(f"`{name}` must be a config, a dict or None, not {type(value).__name__}.")
 
 
-__all__ = ["EMOTIONS", "MFCC_SAMPLING_RATE", "MODALITIES", "TASK", "EmoSpeechConfig"]
+__all__ = ["EMOTIONS", "MFCC_SAMPLING_RATE", "MODALITIES", "SOURCES", "TASK", "EmoSpeechConfig"]

@@ -96,7 +96,12 @@ def evaluate_model(
     classify = load_pipeline(model, revision)
     config = classify.model.config
     corpus = load_corpus(
-        data, config.modalities, revision=data_revision, skip_bad_rows=skip_bad_rows, rejected=output / "rejected.csv"
+        data,
+        config.modalities,
+        revision=data_revision,
+        skip_bad_rows=skip_bad_rows,
+        rejected=output / "rejected.csv",
+        complete=not config.missing_modalities,
     )
     if split not in corpus:
         raise ValueError(f"{data} has no split {split!r}; it has {', '.join(corpus)}.")

@@ -150,7 +150,8 @@ class AudioTextEmotionPipeline(Pipeline):
         """
         if "speech" not in self.model.config.modalities and self.transcriber is None:
             raise ValueError("This model reads and does not hear: give the pipeline a transcriber.")
-        if "text" in self.model.config.modalities and self.transcriber is None:
+        config = self.model.config
+        if "text" in config.modalities and self.transcriber is None and not config.missing_modalities:
             raise ValueError("This model also reads: give the pipeline a transcriber, or use a model of speech alone.")
         if batch_size < 1:
             raise ValueError(f"`batch_size` is {batch_size}; it must be at least 1.")
@@ -183,19 +184,19 @@ class AudioTextEmotionPipeline(Pipeline):
                 try:
                     text = self.transcriber({"array": cut.waveform, "sampling_rate": cut.sampling_rate})
                 except AudioError:
-                    # A model of speech alone needs no words; its subtitles are glad of them.
-                    if "text" in self.model.config.modalities:
+                    # Where speech alone is enough, words are for the subtitles.
+                    if "text" in self.model.config.modalities and not self.model.config.missing_modalities:
                         entries[-1]["label"] = NO_WORDS
                         continue
             heard.append((place, cut, text))
         if not heard:
             return entries
         recordings = [{"array": cut.waveform, "sampling_rate": cut.sampling_rate} for _, cut, _ in heard]
-        words = [text or "" for _, _, text in heard]
+        words = [text for _, _, text in heard]
         given = {"speech": ("audio", recordings), "text": ("text", words)}
         inputs = self.processor(**dict(given[name] for name in self.model.config.modalities), return_tensors="pt")
         if "speaker" in preprocess:
-            inputs["speaker_shift"] = preprocess["speaker"].shift.expand(len(heard), -1)
+            inputs.update(preprocess["speaker"].model_inputs(len(heard)))
         with torch.no_grad():
             logits = self.model(**inputs.to(self.device)).logits.float().cpu()
         for (place, _, text), row in zip(heard, logits):
@@ -223,23 +224,29 @@ class AudioTextEmotionPipeline(Pipeline):
         heard = None
         if self.transcriber is not None and "text" in keys and utterance.get("text") is None and "audio" in utterance:
             heard = utterance["text"] = self.transcriber(utterance["audio"], sampling_rate)
+        text = utterance.get("text")
+        if self.model.config.missing_modalities and isinstance(text, str) and not text.strip():
+            utterance["text"] = None
         missing = [key for key in keys if utterance.get(key) is None]
-        if missing:
+        if missing and not (self.model.config.missing_modalities and len(missing) < len(keys)):
             given = ", ".join(sorted(map(str, utterance))) or "nothing"
             raise ValueError(
                 f"This model needs {' and '.join(map(repr, keys))}, and {' and '.join(map(repr, missing))} is missing "
                 f"(given: {given}). Give it, or use a model that was made without it"
                 f"{', or a transcriber' if missing == ['text'] else ''}."
             )
-        if "text" in keys and isinstance(utterance["text"], str) and not utterance["text"].strip():
+        if "text" in keys and isinstance(utterance.get("text"), str) and not utterance["text"].strip():
             raise ValueError("The transcript is empty. Give the words that are said.")
-        batch = {key: [utterance[key]] for key in keys}
+        batch = {key: [utterance.get(key)] for key in keys}
         model_inputs = self.processor(**batch, sampling_rate=sampling_rate, return_tensors="pt")
+        if self.model.config.missing_modalities and "modality_mask" not in model_inputs:
+            # Every row has it, so that rows with and without can stand in one batch.
+            model_inputs["modality_mask"] = torch.ones(1, 2, dtype=torch.bool)
         if self.processor.feature_extractor.bands_first and "input_features" in model_inputs:
             # transformers makes a batch of recordings by filling up the second dimension, which must be time.
             model_inputs["input_features"] = model_inputs["input_features"].transpose(1, 2)
         if speaker is not None:
-            model_inputs["speaker_shift"] = speaker.shift.unsqueeze(0)
+            model_inputs.update(speaker.model_inputs(1))
         if self.transcriber is not None:
             model_inputs["heard"] = heard
         return model_inputs
@@ -249,7 +256,8 @@ class AudioTextEmotionPipeline(Pipeline):
             return dict(inputs)
         if len(keys) == 1:
             return {keys[0]: inputs}
-        if self.transcriber is not None and not isinstance(inputs, Mapping):
+        hears_alone = self.transcriber is not None or self.model.config.missing_modalities
+        if hears_alone and not isinstance(inputs, Mapping):
             return {"audio": inputs}
         if isinstance(inputs, (Mapping, str, os.PathLike)):
             given = f"the keys {sorted(map(str, inputs))}" if isinstance(inputs, Mapping) else repr(inputs)

@@ -143,10 +143,39 @@ class Standardization(nn.Module):
         return (embedding - self.mean) / self.deviation
 
 
+class LayerSum(nn.Module):
+    """
+    Sum of several layers of an encoder by learned weights, positive and summing up to 1, which start out equal.
+
+    Args:
+        layers (`int`): how many layers lie side by side.
+        hidden_size (`int`): width of each.
+    """
+
+    def __init__(self, layers: int, hidden_size: int) -> None:
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.layer_weights = nn.Parameter(torch.zeros(layers))
+
+    def forward(self, embedding: torch.Tensor) -> torch.Tensor:
+        """
+        Args:
+            embedding (`torch.Tensor` of shape `(..., parts x layers x hidden_size)`): layers side by side; for each of
+                the parts, as mean and deviation are, once.
+
+        Returns:
+            `torch.Tensor` of shape `(..., parts x hidden_size)`.
+        """
+        layers = embedding.unflatten(-1, (-1, len(self.layer_weights), self.hidden_size))
+        weights = self.layer_weights.softmax(dim=0).to(layers.dtype).unsqueeze(-1)
+        return (layers * weights).sum(dim=-2).flatten(-2)
+
+
 __all__ = [
     "POOLINGS",
     "AttentionPooling",
     "ClsPooling",
+    "LayerSum",
     "MeanPooling",
     "MeanStdPooling",
     "Pooling",

@@ -9,7 +9,7 @@ from typing import Any
 
 MODEL_CODE = {
     "AutoConfig": "configuration_emospeech.EmoSpeechConfig",
-    "AutoModel": "modeling_emospeech.EmoSpeechModel",
+    "AutoModel": "backbone_emospeech.EmoSpeechModel",
     "AutoModelForAudioClassification": "modeling_emospeech.EmoSpeechForEmotionClassification",
     "AutoModelForSequenceClassification": "modeling_emospeech.EmoSpeechForEmotionClassification",
 }

@@ -67,7 +67,7 @@ def verify_release(
     differences += _compare_card(folder, metrics)
     if data is not None:
         config = EmoSpeechConfig.from_pretrained(folder)
-        rows = _rows(data, split, data_revision, metrics, config.modalities)
+        rows = _rows(data, split, data_revision, metrics, config)
         result = run_stranger(folder, rows)
         scores = softmax(np.array(result["logits"]) / result["temperature"], axis=1)
         predictions = Predictions.from_scores(scores, rows, result["labels"])
@@ -147,9 +147,9 @@ def _compare_card(folder: Path, metrics: dict[str, Any]) -> list[str]:
 
 
 def _rows(
-    data: str, split: str | None, revision: str | None, metrics: dict[str, Any], modalities: tuple[str, ...]
+    data: str, split: str | None, revision: str | None, metrics: dict[str, Any], config: EmoSpeechConfig
 ) -> Dataset:
-    corpus = load_corpus(data, modalities, revision=revision)
+    corpus = load_corpus(data, config.modalities, revision=revision, complete=not config.missing_modalities)
     if split is not None:
         if split not in corpus:
             raise ValueError(f"{data} has no split {split!r}; it has {', '.join(corpus)}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,12 +17,20 @@ from emospeech_hf import (
     EmoSpeechProcessor,
 )
 from emospeech_hf.configuration_emospeech import FUSION_NAMES, SEQUENCE_FUSION_NAMES
-from emospeech_hf.fusion_emospeech import FUSIONS, AttentionFusion, GatedFusion, MeanFusion, MultiheadFusion
+from emospeech_hf.embedding_fusion_emospeech import GatedFusion, LateFusion, MeanFusion
+from emospeech_hf.fusion_emospeech import FUSIONS
+from emospeech_hf.sequence_fusion_emospeech import AttentionFusion, CrossAttentionFusion, MultiheadFusion
 
 from .conftest import tone
 
 
 DIMS = [5, 7]
+
+
+def config(fusion: str, **changes: Any) -> EmoSpeechConfig:
+    """Of two sources, MFCC and text; the fusions see of it what is theirs."""
+    settings = {"fusion": fusion, "fusion_dim": 8, "fusion_heads": 2, "classifier_dim": 6, **changes}
+    return EmoSpeechConfig(text_config={"model_type": "bert", "hidden_size": 8}, num_mfcc=5, **settings)
 
 
 def sources(fusion: torch.nn.Module, rows: int = 3) -> tuple[list[torch.Tensor], list[torch.Tensor | None]]:
@@ -38,7 +47,7 @@ def sources(fusion: torch.nn.Module, rows: int = 3) -> tuple[list[torch.Tensor],
 @pytest.fixture(params=FUSIONS)
 def fusion(request: pytest.FixtureRequest) -> torch.nn.Module:
     torch.manual_seed(0)
-    return FUSIONS[request.param](DIMS, 8, 2).eval()
+    return FUSIONS[request.param](DIMS, config(request.param)).eval()
 
 
 def test_names_agree() -> None:
@@ -66,9 +75,10 @@ def test_a_missing_source_counts_as_zeros_whatever_stands_in_for_it(fusion: torc
     values[1][1] = float("nan")
     output = fusion(values, masks, [None, present])
     assert output.isfinite().all()
-    if isinstance(fusion, (MeanFusion, GatedFusion)):
+    if isinstance(fusion, (MeanFusion, GatedFusion, LateFusion)):
         # The others take its place; without any there is nothing.
-        torch.testing.assert_close(output[1], fusion.projections[0](values[0])[1])
+        own = fusion.classifiers if isinstance(fusion, LateFusion) else fusion.projections
+        torch.testing.assert_close(output[1], own[0](values[0])[1])
         nobody = torch.zeros(3, dtype=torch.bool)
         assert (fusion(values, masks, [nobody, nobody]) == 0).all()
         return
@@ -79,7 +89,7 @@ def test_a_missing_source_counts_as_zeros_whatever_stands_in_for_it(fusion: torc
 
 def test_mean_and_gates() -> None:
     torch.manual_seed(0)
-    mean, gated = MeanFusion(DIMS, 8, 2), GatedFusion(DIMS, 8, 2)
+    mean, gated = MeanFusion(DIMS, config("mean")), GatedFusion(DIMS, config("gated"))
     gated.projections.load_state_dict(mean.projections.state_dict())
     values, masks = sources(mean)
     parts = [projection(value) for projection, value in zip(mean.projections, values)]
@@ -92,10 +102,10 @@ def test_mean_and_gates() -> None:
     torch.testing.assert_close(gated(values, masks, [None, None]), parts[1])
 
 
-@pytest.mark.parametrize("kind", [AttentionFusion, MultiheadFusion])
-def test_padding_does_not_show(kind: type[torch.nn.Module]) -> None:
+@pytest.mark.parametrize("name", SEQUENCE_FUSION_NAMES)
+def test_padding_does_not_show(name: str) -> None:
     torch.manual_seed(0)
-    fusion = kind(DIMS, 8, 2).eval()
+    fusion = FUSIONS[name](DIMS, config(name)).eval()
     values, masks = sources(fusion)
     expected = fusion(values, masks, [None, None])
     for value, mask in zip(values, masks):
@@ -107,7 +117,7 @@ def test_padding_does_not_show(kind: type[torch.nn.Module]) -> None:
 
 def test_attention_as_written_down_once_more() -> None:
     torch.manual_seed(0)
-    fusion = AttentionFusion([5], 8, 1)
+    fusion = AttentionFusion([5], config("attention"))
     frames = torch.randn(4, 5)
     linear, norm = fusion.projections[0]
     first, _, second = fusion.scorers[0]
@@ -121,7 +131,7 @@ def test_attention_as_written_down_once_more() -> None:
 
 def test_multihead_equals_pytorchs() -> None:
     torch.manual_seed(0)
-    fusion = MultiheadFusion([5], 8, 2)
+    fusion = MultiheadFusion([5], config("multihead"))
     peer = torch.nn.MultiheadAttention(8, 2, batch_first=True)
     peer.load_state_dict(
         {
@@ -141,11 +151,66 @@ def test_multihead_equals_pytorchs() -> None:
 
 def test_multihead_in_blocks_equals_multihead_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
-    fusion = MultiheadFusion(DIMS, 8, 2)
+    fusion = MultiheadFusion(DIMS, config("multihead"))
     values, masks = sources(fusion)
     expected = fusion(values, masks, [None, None])
-    monkeypatch.setattr("emospeech_hf.fusion_emospeech.QUERY_BLOCK", 2)
+    monkeypatch.setattr("emospeech_hf.sequence_fusion_emospeech.QUERY_BLOCK", 2)
     torch.testing.assert_close(fusion(values, masks, [None, None]), expected)
+
+
+def test_late_weighs_the_logits_of_each() -> None:
+    torch.manual_seed(0)
+    fusion = LateFusion(DIMS, config("late", standardize=["mfcc"])).eval()
+    values, masks = sources(fusion)
+    assert fusion.output_dim == 6
+    # The standardised source goes in as it is; the other one, whatever its scale, at one scale.
+    first = fusion.classifiers[0](values[0])
+    torch.testing.assert_close(first, fusion.classifiers[0][1:](values[0]))
+    second = fusion.classifiers[1](values[1])
+    torch.testing.assert_close(second, fusion.classifiers[1](1000 * values[1]), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(fusion(values, masks, [None, None]), (first + second) / 2)
+    fusion.source_weights.data = torch.tensor([0.0, 2.0])
+    share = torch.tensor(2.0).sigmoid()
+    torch.testing.assert_close(fusion(values, masks, [None, None]), (1 - share) * first + share * second)
+
+
+def test_late_model_has_no_classifier_behind_its_classifiers(text_config: BertConfig, tmp_path: Path) -> None:
+    settings = EmoSpeechConfig(text_config=text_config, num_mfcc=5, fusion="late", standardize=["mfcc"])
+    model = EmoSpeechForEmotionClassification(settings).eval()
+    inputs = {"mfcc_means": torch.randn(2, 5), "input_ids": torch.tensor([[2, 5, 3], [2, 6, 3]])}
+    output = model(**inputs)
+    assert output.logits.shape == (2, 6)
+    model.save_pretrained(tmp_path)
+    loaded = AutoModelForAudioClassification.from_pretrained(tmp_path)
+    torch.testing.assert_close(loaded(**inputs).logits, output.logits, atol=1e-6, rtol=1e-5)
+    assert loaded.config.standardized_sources == ("mfcc",)
+
+
+def test_cross_attention_equals_pytorchs() -> None:
+    torch.manual_seed(0)
+    fusion = CrossAttentionFusion(DIMS, config("cross_attention"))
+    values, masks = sources(fusion)
+    states = [projection(value) for projection, value in zip(fusion.projections, values)]
+    expected = []
+    for own, other in ((0, 1), (1, 0)):
+        peer = torch.nn.MultiheadAttention(8, 2, batch_first=True)
+        peer.load_state_dict(
+            {
+                "in_proj_weight": torch.cat([fusion.queries[own].weight, fusion.answers[other].weight]),
+                "in_proj_bias": torch.cat([fusion.queries[own].bias, fusion.answers[other].bias]),
+                "out_proj.weight": fusion.outputs[own].weight,
+                "out_proj.bias": fusion.outputs[own].bias,
+            }
+        )
+        attended = peer(states[own], states[other], states[other], key_padding_mask=masks[other] == 0)[0]
+        heard = states[own] + attended
+        expected.append(torch.stack([row[real.bool()].mean(dim=0) for row, real in zip(heard, masks[own])]))
+    torch.testing.assert_close(fusion(values, masks, [None, None]), torch.cat(expected, dim=-1))
+
+
+def test_cross_attention_of_one_source_has_nobody_to_attend_to() -> None:
+    with pytest.raises(ValueError, match=r"between two sources or more; this model has mfcc"):
+        EmoSpeechConfig(text_config=None, fusion="cross_attention")
 
 
 def test_heads_must_divide_the_width() -> None:

@@ -14,6 +14,7 @@ from transformers import (
     HubertConfig,
     Wav2Vec2BertConfig,
     Wav2Vec2Config,
+    WavLMConfig,
     WhisperConfig,
 )
 
@@ -257,6 +258,10 @@ SPEECH_ENCODERS = {
         feat_extract_norm="layer", num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=2,
     ),
     "hubert": HubertConfig(
+        hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=20, conv_dim=(8,) * 7,
+        feat_extract_norm="layer", num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=2,
+    ),
+    "wavlm": WavLMConfig(
         hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=20, conv_dim=(8,) * 7,
         feat_extract_norm="layer", num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=2,
     ),

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 from datasets import Audio, Dataset
 from transformers import BertConfig, BertTokenizer, pipeline
 
@@ -143,3 +144,31 @@ def test_abstaining(classify: AudioTextEmotionPipeline, wav: Path) -> None:
     abstained = classify(utterance, abstain_below=best + 0.01)
     assert abstained[0] == {"label": "uncertain", "score": pytest.approx(1 - best)}
     assert abstained[1:] == answer
+
+
+def test_one_of_two_modalities(text_config: BertConfig, tokenizer: BertTokenizer, wav: Path) -> None:
+    """A model that was trained for it takes both, speech or text, also side by side in one batch."""
+    config = EmoSpeechConfig(text_config=text_config, fusion="late", missing_modalities=True)
+    torch.manual_seed(0)
+    model = EmoSpeechForEmotionClassification(config).eval()
+    processor = EmoSpeechProcessor(EmoSpeechFeatureExtractor(), tokenizer)
+    classify = pipeline("audio-text-emotion", model=model, processor=processor, device=-1)
+    speech, text = {"audio": str(wav)}, {"text": "qué asco"}
+    utterances = [{**speech, **text}, speech, text]
+    answers = [classify(utterance) for utterance in utterances]
+    for row, answer in enumerate(classify(utterances, batch_size=3)):
+        scores = {entry["label"]: entry["score"] for entry in answer}
+        assert scores == pytest.approx({entry["label"]: entry["score"] for entry in answers[row]}, abs=1e-5)
+    assert answers[0] != answers[1] != answers[2]
+    assert classify(str(wav)) == answers[1]
+    assert classify({**speech, "text": " "}) == answers[1]
+    assert classify({"audio": None, **text}) == answers[2]
+    with torch.no_grad():
+        mask = torch.tensor([[True, False]])
+        logits = model(mfcc_means=torch.from_numpy(processor.feature_extractor.mfcc_means([str(wav)])),
+                       modality_mask=mask).logits  # fmt: skip
+    assert answers[1][0]["score"] == pytest.approx(float(logits.softmax(dim=1).max()), abs=1e-5)
+    assert [entry["text"] for entry in classify(str(wav), return_timestamps=True)] == [None]
+    for nothing in ({"audio": None}, {"audio": None, "text": " "}):
+        with pytest.raises(ValueError, match="'audio' and 'text' is missing"):
+            classify(nothing)

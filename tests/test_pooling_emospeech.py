@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from emospeech_hf.pooling_emospeech import POOLINGS, AttentionPooling, Standardization
+from emospeech_hf.pooling_emospeech import POOLINGS, AttentionPooling, LayerSum, Standardization
 
 
 @pytest.fixture
@@ -70,3 +70,13 @@ def test_standardization_gives_mean_zero_and_deviation_one() -> None:
     torch.testing.assert_close(fitted.std(dim=0, correction=0)[:2], torch.ones(2))
     assert fitted.isfinite().all()
     assert not any(parameter.requires_grad for parameter in standardization.parameters())
+
+
+def test_layers_add_up_by_their_weights() -> None:
+    layers = LayerSum(3, 4)
+    # Mean and deviation of three layers, side by side.
+    values = torch.randn(2, 2, 3, 4)
+    pooled = values.flatten(1)
+    torch.testing.assert_close(layers(pooled), values.mean(dim=2).flatten(1))
+    layers.layer_weights.data = torch.tensor([0.0, 50.0, 0.0])
+    torch.testing.assert_close(layers(pooled), values[:, :, 1].flatten(1))

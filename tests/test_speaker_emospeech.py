@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-from transformers import WhisperConfig, WhisperFeatureExtractor, pipeline
+from transformers import BertConfig, WhisperConfig, WhisperFeatureExtractor, pipeline
 
 from emospeech_hf import (
     EmoSpeechConfig,
@@ -15,7 +15,7 @@ from emospeech_hf import (
     EmoSpeechForEmotionClassification,
     EmoSpeechProcessor,
 )
-from emospeech_hf.speaker_emospeech import PRIOR_CLIPS, SpeakerProfile
+from emospeech_hf.speaker_emospeech import CORRECTION_PENALTY, PRIOR_CLIPS, SpeakerProfile
 
 
 def scores_of(*labels: int) -> torch.Tensor:
@@ -102,3 +102,45 @@ def test_a_model_that_cannot_have_one(text_config: object) -> None:
         model = EmoSpeechForEmotionClassification(EmoSpeechConfig(text_config=text_config, fusion_dim=8, **options))
         with pytest.raises(ValueError, match="Profiles are for models that hear"):
             model.emospeech.get_speaker_embeddings(mfcc_means=torch.zeros(1, 128))
+
+
+def test_a_correction_is_the_best_there_is() -> None:
+    """As scikit-learn finds it: from logits of zero, the correction is a logistic regression without intercept."""
+    from sklearn.linear_model import LogisticRegression
+
+    torch.manual_seed(0)
+    embeddings, labels = torch.randn(30, 8), torch.arange(30) % 6
+    profile = SpeakerProfile(torch.full((8,), 0.5), 30, 1.0)
+    found = profile.with_labels(embeddings, torch.zeros(30, 6), labels)
+    shifted = (embeddings - 0.5).double().numpy()
+    penalty = CORRECTION_PENALTY * (shifted**2).sum(axis=1).mean()
+    peer = LogisticRegression(C=1 / penalty, fit_intercept=False, tol=1e-8, max_iter=1000).fit(shifted, labels)
+    torch.testing.assert_close(found.correction, torch.from_numpy(peer.coef_).float(), atol=1e-4, rtol=1e-3)
+    # The scale of the embeddings does not matter.
+    larger = SpeakerProfile(torch.full((8,), 50.0), 30, 1.0).with_labels(100 * embeddings, torch.zeros(30, 6), labels)
+    torch.testing.assert_close(100 * larger.correction, found.correction, atol=1e-4, rtol=1e-3)
+
+
+def test_a_correction_goes_to_rows_with_speech(text_config: BertConfig) -> None:
+    torch.manual_seed(0)
+    config = EmoSpeechConfig(text_config=text_config, num_mfcc=4, fusion="late", missing_modalities=True)
+    model = EmoSpeechForEmotionClassification(config).eval()
+    inputs = {
+        "mfcc_means": torch.randn(2, 4),
+        "input_ids": torch.tensor([[2, 5, 3], [2, 6, 3]]),
+        "modality_mask": torch.tensor([[True, True], [False, True]]),
+    }
+    profile = SpeakerProfile(torch.randn(4), 5, 1.0, torch.randn(6, 4), 5)
+    with torch.no_grad():
+        shifted = model(**inputs, speaker_shift=profile.shift.expand(2, -1)).logits
+        corrected = model(**inputs, **profile.model_inputs(2)).logits
+        added = profile.correction @ (inputs["mfcc_means"][0] - profile.shift)
+        torch.testing.assert_close(corrected[0], shifted[0] + added)
+        torch.testing.assert_close(corrected[1], shifted[1])
+        text_alone = model(input_ids=inputs["input_ids"], modality_mask=torch.tensor([[False, True]] * 2))
+        given = model(
+            input_ids=inputs["input_ids"], modality_mask=torch.tensor([[False, True]] * 2), **profile.model_inputs(2)
+        )
+        torch.testing.assert_close(given.logits, text_alone.logits)
+        with pytest.raises(ValueError, match="corrects 6 emotions by embeddings 9 wide"):
+            model(**inputs, speaker_correction=torch.zeros(2, 6, 9))

@@ -61,7 +61,7 @@ def add_commands(commands: Any) -> None:
     add_batch_size(timeline)
     timeline.set_defaults(run=run_timeline)
 
-    adapt = commands.add_parser("adapt", help="make a speaker's profile of some of their clips, without labels")
+    adapt = commands.add_parser("adapt", help="make a speaker's profile of some of their clips, with or without labels")
     add_model_arguments(adapt)
     adapt.add_argument(
         "--data",
@@ -69,6 +69,9 @@ def add_commands(commands: Any) -> None:
         type=Path,
         metavar="DIR_OR_FILE",
         help="recordings of one person, of any moods, or a long one",
+    )
+    adapt.add_argument(
+        "--labels", type=Path, metavar="CSV", help="emotions of some of the recordings: columns filename and label"
     )
     output_argument(adapt, "the profile, for --speaker", metavar="FILE")
     adapt.set_defaults(run=run_adapt)
@@ -144,14 +147,19 @@ def run_timeline(options: argparse.Namespace) -> None:
 
 def run_adapt(options: argparse.Namespace) -> None:
     """`emospeech adapt`."""
-    from ..adaptation import find_clips, make_profile, windows_as_clips
+    from ..adaptation import find_clips, make_profile, read_labels, windows_as_clips
     from ..speaker_emospeech import PRIOR_CLIPS, VARIED
 
-    clips = windows_as_clips(options.data) if options.data.is_file() else find_clips(options.data)
-    profile = make_profile(options.model, clips, options.revision)
+    clips: Any = windows_as_clips(options.data) if options.data.is_file() else find_clips(options.data)
+    if options.labels is not None and options.data.is_file():
+        raise ValueError("--labels are of recordings in a folder: give one as --data.")
+    labels = None if options.labels is None else read_labels(options.labels, clips)
+    profile = make_profile(options.model, clips, options.revision, labels)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     profile.save(options.output)
     print(f"{options.output}: {profile.clips} clips, which count for {profile.weight:.0%} of what they could.")
+    if profile.labelled:
+        print(f"{profile.labelled} of them are labelled, and correct how the model hears this speaker.")
     if profile.weight < profile.clips / (profile.clips + PRIOR_CLIPS):
         print(f"The model finds fewer than {VARIED:.0f} emotions in them: clips of other moods would make it better.")
     elif profile.clips < 3 * PRIOR_CLIPS:

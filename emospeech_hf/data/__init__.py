@@ -1,5 +1,6 @@
 """What a corpus is here: its schema, how it is loaded and checked, split, and made into batches."""
 
+from .augmentation import AudioAugmentation
 from .collation import EmotionCollator
 from .loading import load_corpus, load_unlabelled
 from .problems import CorpusError, Problem, write_rejected
@@ -10,6 +11,7 @@ from .splits import SplitReport, hold_out, split_corpus
 
 __all__ = [
     "SPLITS",
+    "AudioAugmentation",
     "CorpusError",
     "EmotionCollator",
     "Problem",

@@ -22,15 +22,28 @@ class EpochBatchSampler:
         batch_size (`int`): examples per batch; the last may be smaller.
         seed (`int`): of the order.
         lengths (`Sequence[int]`, *optional*): of the examples, in any unit.
+        labels (`Sequence[int]`, *optional*): of the examples; as many as there are are then drawn for each epoch, with
+            each label as often as any other, instead of each of them once.
     """
 
     drop_last = False
 
-    def __init__(self, size: int, batch_size: int, seed: int, lengths: Sequence[int] | None = None) -> None:
+    def __init__(
+        self,
+        size: int,
+        batch_size: int,
+        seed: int,
+        lengths: Sequence[int] | None = None,
+        labels: Sequence[int] | None = None,
+    ) -> None:
         self.size = size
         self.batch_size = batch_size
         self.seed = seed
         self.lengths = None if lengths is None else np.asarray(lengths)
+        self.shares: np.ndarray | None = None
+        if labels is not None:
+            counts = np.bincount(labels)
+            self.shares = 1 / (np.count_nonzero(counts) * counts[np.asarray(labels)])
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -42,7 +55,10 @@ class EpochBatchSampler:
 
     def __iter__(self) -> Iterator[list[int]]:
         generator = np.random.default_rng([self.seed, self.epoch])
-        order = generator.permutation(self.size)
+        if self.shares is None:
+            order = generator.permutation(self.size)
+        else:
+            order = generator.choice(self.size, self.size, p=self.shares)
         if self.lengths is not None:
             run = BUCKET_BATCHES * self.batch_size
             runs = [order[start : start + run] for start in range(0, self.size, run)]

@@ -43,7 +43,7 @@ def read_folder(folder: Path, encoding_errors: str = "strict") -> dict[str, list
     return splits
 
 
-def read_csv(path: Path, encoding_errors: str = "strict", labelled: bool = True) -> list[Row]:
+def read_csv(path: Path, encoding_errors: str = "strict", labelled: bool = True, transcribed: bool = True) -> list[Row]:
     """
     Read one CSV file into rows, without looking for audio.
 
@@ -51,6 +51,7 @@ def read_csv(path: Path, encoding_errors: str = "strict", labelled: bool = True)
         path (`Path`): the file; see [`read_folder`] for its columns.
         encoding_errors (`str`, *optional*, defaults to `"strict"`): see [`read_folder`].
         labelled (`bool`, *optional*, defaults to `True`): whether a column `label` must be there.
+        transcribed (`bool`, *optional*, defaults to `True`): whether a column `transcription` or `text` must be there.
 
     Returns:
         `list[Row]`; columns that the schema does not know stand in `extra`.
@@ -62,7 +63,7 @@ def read_csv(path: Path, encoding_errors: str = "strict", labelled: bool = True)
     try:
         header = [(name or "").strip() for name in reader.fieldnames or []]
         reader.fieldnames = header
-        columns = _columns(path, header, labelled)
+        columns = _columns(path, header, labelled, transcribed)
         rows = []
         line = reader.line_num + 1
         for record in reader:
@@ -99,7 +100,7 @@ def _decode(path: Path, encoding_errors: str) -> str:
         raise CorpusError([Problem(path.name, line, "", what, cure)]) from error
 
 
-def _columns(path: Path, header: list[str], labelled: bool) -> dict[str, str | None]:
+def _columns(path: Path, header: list[str], labelled: bool, transcribed: bool) -> dict[str, str | None]:
     found = {
         "id": next((name for name in ID_COLUMNS if name in header), None),
         "text": next((name for name in TEXT_COLUMNS if name in header), None),
@@ -108,6 +109,8 @@ def _columns(path: Path, header: list[str], labelled: bool) -> dict[str, str | N
     needed = {"id": " or ".join(ID_COLUMNS), "text": " or ".join(TEXT_COLUMNS), "label": "label"}
     if not labelled:
         del needed["label"]
+    if not transcribed:
+        del needed["text"]
     problems = []
     for field, names in needed.items():
         if found[field] is None:

@@ -27,6 +27,7 @@ def load_corpus(
     revision: str | None = None,
     skip_bad_rows: bool = False,
     rejected: str | Path | None = None,
+    complete: bool = True,
 ) -> DatasetDict:
     """
     Load a corpus and check every row of it before anything is computed.
@@ -43,6 +44,8 @@ def load_corpus(
             Leave out rows that cannot be used, instead of raising.
         rejected (`str` or `Path`, *optional*):
             CSV file that is to list the rows left out.
+        complete (`bool`, *optional*, defaults to `True`):
+            Whether a row needs all of `modalities`, or one of them. How many lack one is then logged.
 
     Returns:
         `DatasetDict` with the splits that the corpus has, of the schema [`~data.schema.corpus_features`].
@@ -70,7 +73,8 @@ def load_corpus(
         raise CorpusError(
             [Problem(str(source), 0, "", f"the split {split} has no rows", cure) for split in empty or ["train"]]
         )
-    problems = check_rows(rows, tuple(modalities), labelled=True)
+    modalities = tuple(modalities)
+    problems = check_rows(rows, modalities, labelled=True, complete=complete)
     if problems and not skip_bad_rows:
         raise CorpusError(list(problems.values()))
     if problems:
@@ -81,7 +85,11 @@ def load_corpus(
     if lost:
         own = [problem for problem in problems.values() if problem.file == splits[lost[0]][0].file]
         raise CorpusError(own, skippable=False)
-    set_groups([row for members in kept.values() for row in members])
+    used = [row for members in kept.values() for row in members]
+    if not complete:
+        deaf, mute = sum(row.audio is None for row in used), sum(not row.text for row in used)
+        logger.info("%d of %d rows have no audio, %d no transcript.", deaf, len(used), mute)
+    set_groups(used)
     return DatasetDict({split: rows_to_dataset(members) for split, members in kept.items()})
 
 

@@ -64,7 +64,7 @@ def set_groups(rows: list[Row]) -> None:
         row.group = group
 
 
-def check_rows(rows: list[Row], modalities: Iterable[str], labelled: bool) -> dict[int, Problem]:
+def check_rows(rows: list[Row], modalities: Iterable[str], labelled: bool, complete: bool = True) -> dict[int, Problem]:
     """
     Look for rows that cannot be used.
 
@@ -72,6 +72,7 @@ def check_rows(rows: list[Row], modalities: Iterable[str], labelled: bool) -> di
         rows (`list[Row]`): the rows of all splits, so that an id that stands in two of them is found.
         modalities (`Iterable[str]`): `"speech"` where audio is needed, `"text"` where a transcript is.
         labelled (`bool`): whether a row may lack its label only if its whole split does.
+        complete (`bool`, *optional*, defaults to `True`): whether a row needs all the modalities, or one of them.
 
     Returns:
         `dict[int, Problem]`: position in `rows` to the first problem of that row.
@@ -80,15 +81,17 @@ def check_rows(rows: list[Row], modalities: Iterable[str], labelled: bool) -> di
     seen: dict[str, Row] = {}
     labelled_files = {row.file for row in rows if row.label}
     for index, row in enumerate(rows):
-        problem = _check_row(row, seen, "text" in modalities, labelled and row.file in labelled_files)
+        needs_text = "text" in modalities and (complete or row.audio is None)
+        problem = _check_row(row, seen, needs_text, labelled and row.file in labelled_files, complete)
         if problem is not None:
             problems[index] = problem
     if "speech" in modalities:
-        problems.update(_check_audio(rows, skip=problems))
+        skipped = {index for index, row in enumerate(rows) if not complete and row.audio is None}
+        problems.update(_check_audio(rows, skip={*problems, *skipped}))
     return problems
 
 
-def _check_row(row: Row, seen: dict[str, Row], needs_text: bool, needs_label: bool) -> Problem | None:
+def _check_row(row: Row, seen: dict[str, Row], needs_text: bool, needs_label: bool, complete: bool) -> Problem | None:
     values = (row.id, row.text, row.label, row.gender, *row.group_keys.values())
     if any("\udc80" <= character <= "\udcff" for value in values if value for character in value):
         return row.problem("the row is not UTF-8", "Save the file as UTF-8 (it may be Latin-1 or Windows-1252)")
@@ -106,11 +109,14 @@ def _check_row(row: Row, seen: dict[str, Row], needs_text: bool, needs_label: bo
         cure = f"Did you mean {near[0]!r}? " if near else ""
         return row.problem(f"the label {row.label!r} is unknown", f"{cure}Use one of {', '.join(EMOTIONS)}")
     if needs_text and not (row.text or "").strip():
-        return row.problem("the transcript is empty", "Write what is said, or leave the row out")
+        if complete:
+            return row.problem("the transcript is empty", "Write what is said, or leave the row out")
+        sought = f" (sought: {row.audio_sought})" if row.audio_sought else ""
+        return row.problem(f"there is neither transcript nor audio{sought}", "Give one of them, or leave the row out")
     return None
 
 
-def _check_audio(rows: list[Row], skip: dict[int, Problem]) -> dict[int, Problem]:
+def _check_audio(rows: list[Row], skip: set[int]) -> dict[int, Problem]:
     """Read every recording's header; whole recordings are decoded, and checked, when their features are computed."""
     todo = [index for index in range(len(rows)) if index not in skip]
     with ThreadPoolExecutor() as pool:

@@ -32,6 +32,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "transcript": "Transcripción",
         "transcript_hint": "Lo que se dice, palabra por palabra",
         "transcript_spared": "Lo que se dice; déjalo vacío y se escribirá solo",
+        "transcript_optional": "Lo que se dice; puede faltar, o la grabación",
         "heard": "Se ha oído: «{text}»",
         "button": "¿Qué emoción?",
         "answer": "Emoción",
@@ -65,6 +66,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "transcript": "Transcript",
         "transcript_hint": "What is said, word by word",
         "transcript_spared": "What is said; leave it empty to have it written",
+        "transcript_optional": "What is said; it may be missing, or the recording",
         "heard": "Heard: “{text}”",
         "button": "Which emotion?",
         "answer": "Emotion",
@@ -113,7 +115,8 @@ def build_page(classify: Any, metrics: dict[str, Any] | None = None, examples: s
     hears = "speech" in modalities or transcribes
     clips = example_clips(examples) if hears else []
     texts = TEXTS[LANGUAGES[0]]
-    hint = "transcript_spared" if transcribes else "transcript_hint"
+    spared = "transcript_spared" if transcribes else "transcript_optional"
+    hint = spared if transcribes or classify.model.config.missing_modalities else "transcript_hint"
     with gr.Blocks(title=texts["title"], analytics_enabled=False, delete_cache=(LOOK_SECONDS, KEEP_SECONDS)) as page:
         language = gr.Radio(LANGUAGES, value=LANGUAGES[0], label="Idioma · Language", elem_id="language")
         title = gr.Markdown(f"# {texts['title']}")
@@ -185,11 +188,11 @@ def tell_emotion(
     Returns:
         `tuple[dict[str, float] | None, str]`: emotion to score, and how sure that is, or what is wrong.
     """
-    texts, modalities = TEXTS[language], classify.model.config.modalities
-    if "speech" in modalities and not path:
+    texts, config = TEXTS[language], classify.model.config
+    if "speech" in config.modalities and not path and not (config.missing_modalities and text.strip()):
         return None, f"⚠️ {texts['no_audio']}"
-    heard = bool(path) and classify.transcriber is not None
-    if "text" in modalities and not text.strip() and not heard:
+    spared = bool(path) and (classify.transcriber is not None or config.missing_modalities)
+    if "text" in config.modalities and not text.strip() and not spared:
         return None, f"⚠️ {texts['no_text']}"
     utterance = {"audio": path, "text": text if text.strip() else None}
     try:

@@ -1,6 +1,7 @@
 """Recipes and the Accelerate loop that follows them."""
 
-from .recipe import Recipe, RecipeError, encoder_settings, load_recipe, recipe_from_dict, recipe_names
+from .recipe import Recipe, RecipeError
+from .recipe_files import encoder_settings, load_recipe, recipe_from_dict, recipe_names
 from .report import METRICS_FILE, PICTURES, PREDICTIONS_FILE
 from .run import RunOptions, finish_run, load_run, train
 

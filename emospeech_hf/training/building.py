@@ -5,10 +5,12 @@ from __future__ import annotations
 from transformers import AutoFeatureExtractor, AutoTokenizer
 
 from ..configuration_emospeech import SEQUENCE_FUSION_NAMES
+from ..data import AudioAugmentation
 from ..feature_extraction_emospeech import EmoSpeechFeatureExtractor
 from ..modeling_emospeech import EmoSpeechForEmotionClassification
 from ..processing_emospeech import EmoSpeechProcessor
-from .recipe import ModelRecipe, RecipeError
+from .adapters import choose_trained_weights
+from .recipe import ModelRecipe, RecipeError, TrainingRecipe
 
 
 def build_processor(recipe: ModelRecipe) -> EmoSpeechProcessor:
@@ -48,11 +50,12 @@ def build_model(recipe: ModelRecipe) -> EmoSpeechForEmotionClassification:
         recipe ([`ModelRecipe`]): names the encoders and the head.
 
     Returns:
-        [`EmoSpeechForEmotionClassification`] whose frozen encoders ask for no gradients.
+        [`EmoSpeechForEmotionClassification`] whose frozen parts ask for no gradients.
 
     Raises:
         OSError: If an encoder is not found, or has no safetensors.
         ValueError: If a field is out of its range.
+        ImportError: If low-rank training is asked for and peft is not installed.
     """
     model = EmoSpeechForEmotionClassification.from_encoder_pretrained(
         text_encoder=recipe.text_encoder,
@@ -69,15 +72,31 @@ def build_model(recipe: ModelRecipe) -> EmoSpeechForEmotionClassification:
         speech_pooling=recipe.speech_pooling,
         text_layers=recipe.text_layers,
         speech_layers=recipe.speech_layers,
+        layer_combination=recipe.layer_combination,
         standardize=recipe.standardize,
+        missing_modalities=recipe.missing_modalities,
     )
-    for frozen, encoder in (
-        (recipe.freeze_text_encoder, model.emospeech.text_encoder),
-        (recipe.freeze_speech_encoder, model.emospeech.speech_encoder),
-    ):
-        if frozen and encoder is not None:
-            encoder.requires_grad_(False)
+    choose_trained_weights(model, recipe)
     return model
+
+
+def build_augmentation(recipe: TrainingRecipe) -> AudioAugmentation | None:
+    """
+    Args:
+        recipe ([`TrainingRecipe`]): says what is done to training recordings.
+
+    Returns:
+        [`~data.AudioAugmentation`], or `None` where nothing is.
+    """
+    augmentation = AudioAugmentation(
+        speed_factors=tuple(recipe.speed_factors),
+        noise_snr=recipe.noise_snr,
+        reverberation=recipe.reverberation,
+        crop_seconds=recipe.crop_seconds,
+        time_masking=recipe.time_masking,
+        frequency_masking=recipe.frequency_masking,
+    )
+    return None if augmentation == AudioAugmentation() else augmentation
 
 
 def limit_text_length(processor: EmoSpeechProcessor, model: EmoSpeechForEmotionClassification) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from transformers.utils import logging as transformers_logging
 
 from ..data import CorpusError
-from .recipe import encoder_settings, load_recipe, recipe_names
+from .recipe_files import encoder_settings, load_recipe, recipe_names
 from .run import RunOptions, train
 
 

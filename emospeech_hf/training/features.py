@@ -18,7 +18,7 @@ from ..data.collation import ROW_TENSORS, SEQUENCE_MASKS
 from ..data.problems import Problem
 from ..feature_extraction_emospeech import EmoSpeechFeatureExtractor
 from ..modeling_emospeech import EmoSpeechForEmotionClassification
-from ..processing_emospeech import EmoSpeechProcessor
+from ..processing_emospeech import SILENCE, EmoSpeechProcessor
 from .recipe import ModelRecipe
 
 
@@ -53,6 +53,8 @@ class FeatureTable(torch.utils.data.Dataset[dict[str, Any]]):
         for name in ROW_TENSORS:
             if name in dataset.column_names:
                 self.columns[name] = np.asarray(dataset.with_format("numpy")[name][:], dtype=np.float32)
+        if "modality_mask" in dataset.column_names:
+            self.columns["modality_mask"] = np.asarray(dataset["modality_mask"][:], dtype=bool)
         if "input_ids" in dataset.column_names:
             self.columns["input_ids"] = list(dataset["input_ids"])
             self.lengths = [len(tokens) for tokens in self.columns["input_ids"]]
@@ -92,7 +94,7 @@ class FeatureTable(torch.utils.data.Dataset[dict[str, Any]]):
             for name in self.sequence_names:
                 example[name] = row[name].reshape(row[f"{name}_length"], -1)
         if self.audio is not None:
-            example["audio"] = self.audio[index]["audio"]
+            example["audio"] = self.audio[index]["audio"] or SILENCE
         return example
 
 
@@ -140,6 +142,9 @@ class FeatureBuilder:
         """
         recipe = self.recipe
         problems: list[tuple[int, Problem]] = []
+        if self.model.config.missing_modalities:
+            present = [[audio is not None, bool(text)] for audio, text in zip(dataset["audio"], dataset["text"])]
+            dataset = dataset.add_column("modality_mask", present)
         if self.processor.uses_speech:
             speech = self._speech(dataset, split)
             problems = [
@@ -169,7 +174,7 @@ class FeatureBuilder:
 
         # Sees the extractor alone: what it sees is copied to every worker.
         def compute(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
-            results = [_mfcc(extractor, audio) for audio in batch["audio"]]
+            results = [_mfcc(extractor, SILENCE if audio is None else audio) for audio in batch["audio"]]
             features = [mfcc for mfcc, _ in results]
             columns = _flattened("mfcc_frames", features) if frames else {"mfcc_means": features}
             return {**columns, "problem": [problem for _, problem in results]}
@@ -187,21 +192,23 @@ class FeatureBuilder:
         sequences = self.model.config.takes_sequences
         pooling = None if sequences else getattr(self.recipe, f"{modality}_pooling")
         column = {"speech": "audio", "text": "text"}[modality]
+        width = self.model.emospeech.source_dims[modality]
         name = f"{modality}_states" if sequences else f"{modality}_embeds"
 
         def compute(batch: dict[str, list[Any]]) -> dict[str, Any]:
             rows = batch[column]
-            # Texts of similar length go through the encoder together; then the old order is restored.
-            order = np.argsort([len(text) for text in rows] if modality == "text" else [0] * len(rows), kind="stable")
-            outputs: list[np.ndarray] = []
-            for start in range(0, len(rows), ENCODER_BATCH):
+            # Texts of similar length go through the encoder together.
+            lengths = [len(text) for text in rows] if modality == "text" else [0] * len(rows)
+            order = [int(place) for place in np.argsort(lengths, kind="stable") if rows[place] is not None]
+            # What a row lacks, `modality_mask` hides.
+            outputs = [np.zeros((1, width) if sequences else width, np.float32)] * len(rows)
+            for start in range(0, len(order), ENCODER_BATCH):
+                places = order[start : start + ENCODER_BATCH]
                 with torch.no_grad():
-                    encoded, mask = encode([rows[index] for index in order[start : start + ENCODER_BATCH]])
-                if mask is None:
-                    outputs += list(encoded.float().cpu().numpy())
-                else:
-                    outputs += [states[real.bool()].float().cpu().numpy() for states, real in zip(encoded, mask)]
-            outputs = [outputs[place] for place in np.argsort(order)]
+                    encoded, mask = encode([rows[place] for place in places])
+                for number, place in enumerate(places):
+                    states = encoded[number] if mask is None else encoded[number][mask[number].bool()]
+                    outputs[place] = states.float().cpu().numpy()
             return _flattened(name, outputs) if sequences else {name: outputs}
 
         key = {

@@ -22,6 +22,7 @@ from transformers import get_scheduler
 from ..data.batching import EpochBatchSampler
 from ..data.collation import EmotionCollator
 from ..modeling_emospeech import EmoSpeechForEmotionClassification
+from .building import build_augmentation
 from .checkpoint import (
     load_averages,
     load_checkpoint,
@@ -103,10 +104,12 @@ class EmotionTrainer:
         """
         recipe, accelerator = self.recipe, self.accelerator
         if recipe.gradient_checkpointing:
-            self.model.gradient_checkpointing_enable()
+            self.model.gradient_checkpointing_enable({"use_reentrant": False})
         lengths = train.lengths if recipe.length_buckets else None
-        sampler = EpochBatchSampler(len(train), recipe.batch_size, recipe.seed, lengths)
-        collator = self.collator.augmented(recipe.text_masking, recipe.modality_dropout)
+        labels = train.columns["label"] if recipe.sampling == "balanced" else None
+        sampler = EpochBatchSampler(len(train), recipe.batch_size, recipe.seed, lengths, labels)
+        augmentation = build_augmentation(recipe)
+        collator = self.collator.augmented(recipe.text_masking, recipe.modality_dropout, augmentation)
         loader = DataLoader(train, batch_sampler=sampler, collate_fn=collator, num_workers=recipe.num_workers)
         parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         optimizer = build_optimizer(self.model, recipe)
@@ -178,6 +181,11 @@ class EmotionTrainer:
         bar: tqdm[Any],
     ) -> float:
         model.train()
+        matrices = [
+            parameter
+            for name, parameter in self.model.named_parameters()
+            if parameter.requires_grad and parameter.ndim > 1 and "_encoder." not in name
+        ]
         self._keep_frozen_encoders_still()
         # Summed on the device: asking for the value at every step would make a GPU wait.
         total = torch.zeros(2, device=self.accelerator.device)
@@ -186,7 +194,6 @@ class EmotionTrainer:
                 labels = batch.pop("labels")
                 loss = loss_function(model(**batch).logits, labels)
                 if self.recipe.l2_penalty:
-                    matrices = [parameter for parameter in parameters if parameter.ndim > 1]
                     loss = loss + self.recipe.l2_penalty / 2 * sum(matrix.square().sum() for matrix in matrices)
                 self.accelerator.backward(loss)
                 if self.accelerator.sync_gradients and self.recipe.max_grad_norm:

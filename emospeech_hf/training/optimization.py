@@ -38,6 +38,17 @@ def build_optimizer(model: nn.Module, recipe: TrainingRecipe) -> torch.optim.Opt
     )
 
 
+def is_before_layers(name: str) -> bool:
+    """
+    Args:
+        name (`str`): of an encoder's parameter that is in none of its layers.
+
+    Returns:
+        `bool`: whether it comes before them, as embeddings and convolutions do.
+    """
+    return re.search(r"embed|conv|feature_extract|feature_projection", name) is not None
+
+
 def _learning_rate(name: str, model: nn.Module, recipe: TrainingRecipe) -> float:
     """Of one parameter: an encoder's layers learn the slower, the further they are from its output."""
     encoder = re.match(r".*?(text|speech)_encoder\.", name)
@@ -45,9 +56,8 @@ def _learning_rate(name: str, model: nn.Module, recipe: TrainingRecipe) -> float
         return recipe.head_learning_rate or recipe.learning_rate
     depth = _depth(model.get_submodule(encoder.group().rstrip(".")))
     layer = LAYER.search(name)
-    # What lies before the layers (embeddings, convolutions) learns slowest, what comes after them as the last.
-    before = re.search(r"embed|conv|feature_extract", name) is not None
-    place = int(layer.group(1)) if layer else -1 if before else depth - 1
+    # What lies before the layers learns slowest, what comes after them as the last.
+    place = int(layer.group(1)) if layer else -1 if is_before_layers(name) else depth - 1
     return float(recipe.learning_rate * recipe.layer_decay ** (depth - 1 - place))
 
 

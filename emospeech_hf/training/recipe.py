@@ -1,18 +1,12 @@
-"""Recipes: an experiment as a YAML file, checked into dataclasses before anything is loaded."""
+"""What an experiment is: its fields, their types, ranges and defaults."""
 
 from __future__ import annotations
 
-import difflib
-import importlib.resources
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field
 
-from ..configuration_emospeech import SEQUENCE_FUSION_NAMES as SEQUENCES
 from ..data.splits import SplitMethod
 
 
@@ -23,6 +17,11 @@ NotNegative = Annotated[int, Field(ge=0)]
 
 class RecipeError(ValueError):
     """A recipe that is not found or does not hold together; the message names the field and what it may be."""
+
+
+def _spell_no(value: Any) -> Any:
+    """YAML takes `no` for false."""
+    return "no" if value is False else value
 
 
 @dataclass(kw_only=True)
@@ -59,10 +58,17 @@ class ModelRecipe:
         text_revision, speech_revision (`str`, *optional*): commit, branch or tag of those on the Hub.
         freeze_text_encoder, freeze_speech_encoder (`bool`, *optional*, defaults to `True`): a frozen encoder runs
             once over the corpus, and its pooled outputs are kept.
+        frozen_text_layers, frozen_speech_layers (`int`, *optional*, default to 0): of an encoder that is trained, so
+            many of the lowest layers, and all that comes before them, stay as they are.
+        text_lora_rank, speech_lora_rank (`int`, *optional*, default to 0): train no weights of the encoder, but
+            additions of this rank to all its linear layers (Hu et al., "LoRA"), which are added into them when the
+            training is over; needs the extra `lora`.
         max_length (`int`, *optional*): longest transcript in tokens; by default the tokenizer's limit.
         num_mel_bins (`int`, *optional*, defaults to 128): mel bands of the MFCC.
-        standardize (`bool`, *optional*, defaults to `False`): see [`EmoSpeechConfig`]; the training split tells mean
-            and deviation, so no encoder may be trained.
+        standardize (`bool` or `list[str]`, *optional*, defaults to `False`): see [`EmoSpeechConfig`]; the training
+            split tells mean and deviation, so that an encoder whose embedding is standardised may not be trained.
+        missing_modalities (`bool`, *optional*, defaults to `False`): the model is to answer where speech or text is
+            missing, and rows of the corpus may lack one of them. `training.modality_dropout` lets others lose it.
     """
 
     __pydantic_config__ = STRICT
@@ -72,6 +78,10 @@ class ModelRecipe:
     speech_revision: str | None = None
     freeze_text_encoder: bool = True
     freeze_speech_encoder: bool = True
+    frozen_text_layers: NotNegative = 0
+    frozen_speech_layers: NotNegative = 0
+    text_lora_rank: NotNegative = 0
+    speech_lora_rank: NotNegative = 0
     max_length: Positive | None = None
     num_mfcc: NotNegative = 128
     num_mel_bins: Positive = 128
@@ -84,7 +94,9 @@ class ModelRecipe:
     speech_pooling: str = "mean"
     text_layers: list[int] | None = None
     speech_layers: list[int] | None = None
-    standardize: bool = False
+    layer_combination: str = "concat"
+    standardize: bool | list[str] = False
+    missing_modalities: bool = False
 
 
 @dataclass(kw_only=True)
@@ -110,12 +122,18 @@ class TrainingRecipe:
         mixed_precision (`str`): `"no"`, `"fp16"` or `"bf16"`.
         class_weights (`str`), focal_gamma (`float`), logit_adjustment (`float`), label_smoothing (`float`): of the
             loss, see [`~training.losses.EmotionLoss`].
-        l2_penalty (`float`): half of this times the sum of the squared trained weight matrices is added to the loss.
+        l2_penalty (`float`): half of this times the sum of the squared weight matrices, of all but the encoders, is
+            added to the loss.
         center_speakers (`bool`): take each training speaker's mean off the standardised speech embeddings, so that a
             speaker's profile, where there is one, can do the same for the model at work.
         text_masking (`float`): share of the tokens that are masked at random in training.
         modality_dropout (`float`): share of the training rows that lose speech or text at random, so that the model
             also answers where one of them is missing.
+        sampling (`str`): `"shuffled"` takes each training row once an epoch, `"balanced"` draws as many, with each
+            emotion as often as any other.
+        speed_factors (`list[float]`), noise_snr (`list[float]`), reverberation (`float`), crop_seconds (`float`),
+            time_masking (`float`), frequency_masking (`float`): changes of the training recordings, see
+            [`~data.AudioAugmentation`]; for a speech encoder that is trained.
         weight_averaging (`float`): decay of the moving average of the weights, which is then what is validated and
             kept; 0 keeps the weights themselves.
         fit_temperature (`bool`): fit the temperature of the scores on the validation split, where there is one
@@ -145,7 +163,7 @@ class TrainingRecipe:
     max_grad_norm: Annotated[float, Field(ge=0)] = 0.0
     gradient_accumulation_steps: Positive = 1
     gradient_checkpointing: bool = False
-    mixed_precision: Literal["no", "fp16", "bf16"] = "no"
+    mixed_precision: Annotated[Literal["no", "fp16", "bf16"], BeforeValidator(_spell_no)] = "no"
     class_weights: Literal["none", "sqrt_balanced", "balanced"] = "none"
     focal_gamma: Annotated[float, Field(ge=0)] = 0.0
     logit_adjustment: Annotated[float, Field(ge=0)] = 0.0
@@ -154,6 +172,13 @@ class TrainingRecipe:
     center_speakers: bool = False
     text_masking: Annotated[float, Field(ge=0, lt=1)] = 0.0
     modality_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    sampling: Literal["shuffled", "balanced"] = "shuffled"
+    speed_factors: list[Annotated[float, Field(ge=0.5, le=2)]] = field(default_factory=list)
+    noise_snr: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
+    reverberation: Annotated[float, Field(ge=0, le=1)] = 0.0
+    crop_seconds: Annotated[float, Field(gt=0)] | None = None
+    time_masking: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    frequency_masking: Annotated[float, Field(ge=0, lt=1)] = 0.0
     weight_averaging: Annotated[float, Field(ge=0, lt=1)] = 0.0
     fit_temperature: bool = True
     temperature_folds: NotNegative = 0
@@ -185,186 +210,3 @@ class Recipe:
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
-
-
-def recipe_names() -> list[str]:
-    """
-    Returns:
-        `list[str]`: the recipes that come with the package.
-    """
-    files = importlib.resources.files(__package__).joinpath("recipes").iterdir()
-    return sorted(Path(file.name).stem for file in files if file.name.endswith(".yaml"))
-
-
-def load_recipe(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Recipe:
-    """
-    Read and check a recipe.
-
-    Args:
-        name_or_path (`str` or `Path`): a recipe of the package, or a YAML file.
-        overrides (`Iterable[str]`, *optional*): `field=value`, the field as `training.learning_rate` or, as no two
-            parts share a name, as `learning_rate`.
-
-    Returns:
-        [`Recipe`]
-
-    Raises:
-        RecipeError: If there is no such recipe, it is no YAML, a field is unknown (the nearest known one is named), or
-            a value does not fit its field.
-
-    Example:
-
-    ```python
-    >>> from emospeech_hf.training import load_recipe
-
-    >>> recipe = load_recipe("task2", ["learning_rate=5e-4"])
-    >>> recipe.training.epochs, recipe.training.learning_rate
-    (150, 0.0005)
-
-    ```
-    """
-    text, origin = _read(name_or_path)
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{origin}: is no YAML ({error}).") from error
-    if not isinstance(content, dict):
-        raise RecipeError(f"{origin}: a recipe is a mapping with the fields {', '.join(_names(Recipe))}.")
-    content.setdefault("name", Path(origin).stem)
-    for override in overrides:
-        _override(content, override)
-    return recipe_from_dict(content, origin)
-
-
-def recipe_from_dict(content: dict[str, Any], origin: str = "recipe") -> Recipe:
-    """
-    Check a recipe that is at hand as a mapping.
-
-    Args:
-        content (`dict`): fields to values.
-        origin (`str`, *optional*): where it comes from, for error messages.
-
-    Returns:
-        [`Recipe`]
-
-    Raises:
-        RecipeError: See [`load_recipe`].
-    """
-    try:
-        recipe = TypeAdapter(Recipe).validate_python(content)
-    except ValidationError as error:
-        raise RecipeError("\n".join(_explain(problem, origin) for problem in error.errors())) from error
-    _check_together(recipe, origin)
-    return recipe
-
-
-def _check_together(recipe: Recipe, origin: str) -> None:
-    """Fields that are right by themselves and do not fit each other."""
-    training, model = recipe.training, recipe.model
-    for modality in ("text", "speech"):
-        has, frozen = getattr(model, f"{modality}_encoder"), getattr(model, f"freeze_{modality}_encoder")
-        if has and not frozen and model.standardize:
-            raise RecipeError(f"{origin}: standardize needs frozen encoders: set freeze_{modality}_encoder=true.")
-        if has and frozen and getattr(model, f"{modality}_pooling") == "attention" and model.fusion not in SEQUENCES:
-            raise RecipeError(
-                f"{origin}: {modality}_pooling=attention learns, and what is pooled of a frozen encoder is kept: set "
-                f"freeze_{modality}_encoder=false, or fusion=attention."
-            )
-    if training.center_speakers and not model.standardize:
-        raise RecipeError(f"{origin}: center_speakers needs standardize=true.")
-    if training.temperature_folds == 1 or (training.temperature_folds and not training.fit_temperature):
-        raise RecipeError(f"{origin}: temperature_folds is 2 or more, with fit_temperature=true; 0 does without.")
-    if training.keep == "last" and training.early_stopping:
-        raise RecipeError(f"{origin}: early_stopping needs training.keep=best; with last there is no best epoch.")
-    if training.modality_dropout and not (model.text_encoder and (model.speech_encoder or model.num_mfcc)):
-        raise RecipeError(f"{origin}: modality_dropout needs a model that hears and reads.")
-    if training.text_masking and (not model.text_encoder or model.freeze_text_encoder):
-        raise RecipeError(f"{origin}: text_masking needs a text encoder that is trained (freeze_text_encoder=false).")
-
-
-def encoder_settings(text_encoder: str | None = None, speech_encoder: str | None = None) -> list[str]:
-    """
-    Args:
-        text_encoder, speech_encoder (`str`, *optional*): Hub ids or folders in the place of a recipe's own.
-
-    Returns:
-        `list[str]`: the settings that put them there, for [`load_recipe`]; revisions go, as they are of the recipe's
-        encoders.
-    """
-    settings = []
-    for modality, encoder in (("text", text_encoder), ("speech", speech_encoder)):
-        if encoder is not None:
-            path = Path(encoder)
-            settings += [
-                f"{modality}_encoder={path.resolve() if path.exists() else encoder}",
-                f"{modality}_revision=",
-            ]
-    return settings
-
-
-def _read(name_or_path: str | Path) -> tuple[str, str]:
-    path = Path(name_or_path)
-    if path.suffix in (".yaml", ".yml"):
-        if not path.is_file():
-            raise RecipeError(f"{path}: there is no such recipe file.")
-        return path.read_text(encoding="utf-8"), str(path)
-    names = recipe_names()
-    if str(name_or_path) not in names:
-        near = difflib.get_close_matches(str(name_or_path), names, n=1)
-        hint = f"Did you mean {near[0]!r}? " if near else ""
-        raise RecipeError(
-            f"There is no recipe {str(name_or_path)!r}. {hint}The recipes are {', '.join(names)}; or give a YAML file."
-        )
-    file = importlib.resources.files(__package__).joinpath("recipes", f"{name_or_path}.yaml")
-    return file.read_text(encoding="utf-8"), str(name_or_path)
-
-
-def _names(part: type) -> list[str]:
-    return [item.name for item in fields(part)]
-
-
-def _parts() -> dict[str, type]:
-    hints = get_type_hints(Recipe)
-    return {name: hints[name] for name in ("data", "model", "training")}
-
-
-def _override(content: dict[str, Any], override: str) -> None:
-    name, equals, text = override.partition("=")
-    if not equals:
-        raise RecipeError(f"{override!r} is no setting; write field=value, for example learning_rate=1e-4.")
-    part, dot, item = name.partition(".")
-    if not dot:
-        homes = [part for part, kind in _parts().items() if name in _names(kind)]
-        if homes:
-            part, item = homes[0], name
-        elif name in ("name", "description"):
-            content[name] = text
-            return
-        else:
-            raise RecipeError(
-                _unknown(name, [known for kind in _parts().values() for known in _names(kind)], "settings")
-            )
-    if part not in _parts():
-        raise RecipeError(
-            _unknown(name, [f"{part}.{known}" for part, kind in _parts().items() for known in _names(kind)], "settings")
-        )
-    # YAML takes 1e-4 for text; the check against the field's type makes it a number.
-    content[part] = {**(content.get(part) or {}), item: _value(text)}
-
-
-def _value(text: str) -> Any:
-    return yaml.safe_load(text) if text else None
-
-
-def _explain(problem: Any, origin: str) -> str:
-    location = [str(step) for step in problem["loc"]]
-    if problem["type"] == "unexpected_keyword_argument":
-        known = _names(_parts().get(location[0], Recipe) if len(location) > 1 else Recipe)
-        return _unknown(".".join(location), [".".join([*location[:-1], name]) for name in known], origin)
-    return f"{origin}: the field {'.'.join(location)} is {problem['input']!r}. {problem['msg']}."
-
-
-def _unknown(name: str, known: list[str], origin: str) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-    hint = f"Did you mean {near[0]!r}?" if near else f"The fields are {', '.join(known)}."
-    return f"{origin}: there is no field {name!r}. {hint}"

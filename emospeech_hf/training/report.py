@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from accelerate import Accelerator
 from sklearn.metrics import f1_score
 
 from .. import __version__
+from ..configuration_emospeech import MODALITIES
 from ..data.splits import SplitReport
 from ..evaluation import Predictions, metrics_table, plot_confusion_matrix, plot_reliability
 from ..modeling_emospeech import EmoSpeechForEmotionClassification
@@ -82,20 +83,24 @@ def score_run(predictions: Mapping[str, Predictions]) -> dict[str, Any]:
     return {**(scores[scored] if scored else {}), **scores, "scored_split": scored}
 
 
-def score_modalities(together: float, references: Sequence[int], alone: Mapping[str, np.ndarray]) -> dict[str, float]:
+def score_modalities(
+    together: float, references: np.ndarray, alone: Mapping[str, np.ndarray], has: np.ndarray | None = None
+) -> dict[str, float]:
     """
     Args:
-        together (`float`): macro-F1 with speech and text.
-        references (`Sequence[int]`): class numbers of the scored rows.
+        together (`float`): macro-F1 with all that each row has.
+        references (`np.ndarray` of shape `(rows,)`): class numbers of the scored rows.
         alone (`Mapping[str, np.ndarray]`): logits with each modality alone, of shape (rows, classes).
+        has (`np.ndarray` of shape `(rows, 2)`, *optional*): which of (speech, text) each row has; by default both.
 
     Returns:
-        `dict[str, float]`: macro-F1 of `speech_and_text`, `speech` and `text`.
+        `dict[str, float]`: macro-F1 of `speech_and_text`, and of `speech` and `text` alone on the rows that have it.
     """
-    scores = {
-        name: float(f1_score(references, logits.argmax(axis=1), average="macro", zero_division=0.0))
-        for name, logits in alone.items()
-    }
+    scores = {}
+    for name, logits in alone.items():
+        rows = slice(None) if has is None else has[:, MODALITIES.index(name)]
+        found = f1_score(references[rows], logits[rows].argmax(axis=1), average="macro", zero_division=0.0)
+        scores[name] = float(found)
     return {"speech_and_text": together, **scores}
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import numpy as np
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs, set_seed
@@ -27,6 +28,7 @@ from ..hub import build_release
 from ..modeling_emospeech import EmoSpeechForEmotionClassification
 from ..processing_emospeech import EmoSpeechProcessor
 from ..safe_writing import write_json
+from .adapters import merge_low_rank
 from .building import build_model, build_processor, limit_text_length
 from .checkpoint import load_checkpoint, set_trained_weights
 from .cost import estimate_energy, measure_speed
@@ -34,7 +36,8 @@ from .cross_fitting import cross_fitted_logits
 from .features import FeatureBuilder, FeatureTable
 from .fitting import can_tell_temperature, center_speakers, fit_standardization, fit_temperature
 from .loop import EmotionTrainer
-from .recipe import Recipe, recipe_from_dict
+from .recipe import Recipe
+from .recipe_files import recipe_from_dict
 from .report import METRICS_FILE, PICTURES, PREDICTIONS_FILE, describe_run, score_modalities, score_run, write_results
 
 
@@ -165,6 +168,7 @@ def _train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
         for split, scores in logits.items()
     }
     metrics = describe_run(recipe, split_report, progress, model, accelerator)
+    merge_low_rank(model)
     metrics["temperature"] = {
         "value": model.config.temperature,
         "calibration_error_without": {
@@ -175,7 +179,8 @@ def _train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
     if len(model.config.modalities) == len(MODALITIES) and metrics["scored_split"] is not None:
         split = metrics["scored_split"]
         alone = {name: trainer.predict(tables[split], ALONE[name]) for name in MODALITIES}
-        metrics["macro_f1_by_modality"] = score_modalities(metrics["macro_f1"], corpus[split]["label"], alone)
+        references, has = np.asarray(corpus[split]["label"]), tables[split].columns.get("modality_mask")
+        metrics["macro_f1_by_modality"] = score_modalities(metrics["macro_f1"], references, alone, has)
     metrics["energy"] = estimate_energy(metrics["minutes"], accelerator.device.type, accelerator.num_processes)
     metrics["speed"] = measure_speed(accelerator.unwrap_model(model), processor)
     if accelerator.is_main_process:
@@ -306,6 +311,7 @@ def prepare_data(
         revision=options.data_revision,
         skip_bad_rows=options.skip_bad_rows,
         rejected=rejected if accelerator.is_main_process else None,
+        complete=not model.config.missing_modalities,
     )
     corpus = DatasetDict({split: part for split, part in corpus.items() if None not in part["label"]})
     builder = FeatureBuilder(
@@ -373,6 +379,7 @@ def load_run(output_dir: Path) -> tuple[EmoSpeechForEmotionClassification, EmoSp
     limit_text_length(processor, model)
     weights, _ = load_checkpoint(best)
     set_trained_weights(model, weights)
+    merge_low_rank(model)
     metrics = json.loads(metrics_file.read_text(encoding="utf-8")) if metrics_file.is_file() else None
     if metrics is not None and "temperature" in metrics:
         model.config.temperature = metrics["temperature"]["value"]

@@ -28,3 +28,14 @@ def test_buckets_hold_similar_lengths() -> None:
         batches = EpochBatchSampler(1000, 10, seed=0, lengths=given)
         spread[name] = np.mean([np.ptp([lengths[index] for index in batch]) for batch in batches])
     assert spread["buckets"] < 10 < 100 < spread["shuffled"]
+
+
+@pytest.mark.parametrize("with_lengths", [False, True])
+def test_balanced_batches_have_each_label_as_often(with_lengths: bool) -> None:
+    labels = [0] * 900 + [2] * 90 + [3] * 10
+    lengths = list(range(1000)) if with_lengths else None
+    sampler = EpochBatchSampler(1000, 10, seed=0, lengths=lengths, labels=labels)
+    drawn = [labels[index] for batch in sampler for index in batch]
+    assert len(drawn) == 1000
+    assert np.bincount(drawn)[[0, 2, 3]] == pytest.approx([333] * 3, abs=60)
+    assert list(sampler) == list(sampler)

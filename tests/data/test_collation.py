@@ -70,7 +70,9 @@ def test_masking_needs_a_mask_token(tokenizer: BertTokenizer) -> None:
 
 def test_modality_dropout(processor: EmoSpeechProcessor) -> None:
     """The wanted share of the rows loses one of the two, each as often, and none loses both."""
-    examples = [{"mfcc_means": np.ones(128, np.float32), "input_ids": [2, 7, 3], "label": 1}] * 4000
+    both = np.array([True, True])
+    example = {"mfcc_means": np.ones(128, np.float32), "input_ids": [2, 7, 3], "modality_mask": both, "label": 1}
+    examples = [example] * 4000
     collator = EmotionCollator(processor).augmented(text_masking=0.0, modality_dropout=0.4)
     torch.manual_seed(0)
     mask = collator(examples)["modality_mask"]
@@ -79,4 +81,7 @@ def test_modality_dropout(processor: EmoSpeechProcessor) -> None:
     assert (~mask).float().mean(dim=0).tolist() == pytest.approx([0.2, 0.2], abs=0.02)
     torch.manual_seed(0)
     assert torch.equal(collator(examples)["modality_mask"], mask)
-    assert "modality_mask" not in EmotionCollator(processor)(examples[:2])
+    # What a row lacks, it lacks; and it does not lose the other.
+    only_text = {**example, "modality_mask": np.array([False, True])}
+    assert collator([only_text] * 500)["modality_mask"].tolist() == [[False, True]] * 500
+    assert EmotionCollator(processor)([example, only_text])["modality_mask"].tolist() == [[True, True], [False, True]]

@@ -229,3 +229,25 @@ def test_a_split_of_which_nothing_is_left_is_told(corpus_dir: Path) -> None:
     write_csv(corpus_dir / "test.csv", ("id", "transcription"), [("nobody.wav", "hola")])
     with pytest.raises(CorpusError, match=r"test\.csv, row 2 \(nobody\.wav\): the audio is missing"):
         load_corpus(corpus_dir, skip_bad_rows=True)
+
+
+def test_rows_that_lack_audio_or_transcript(corpus_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """One of the two is enough where the model is to answer to either; a recording that is there must be one."""
+    rows = [
+        ("s0-joy-0.wav", "s0", "joy", "qué alegría"),
+        ("s1-fear-0.wav", "s1", "fear", ""),
+        ("nowhere.wav", "v1", "anger", "estoy harto"),
+    ]
+    write_csv(corpus_dir / "train.csv", HEADER, rows)
+    with caplog.at_level("INFO"):
+        train = load_corpus(corpus_dir, complete=False)["train"]
+    assert [row is not None for row in train["audio"]] == [True, True, False]
+    assert train["text"][:] == ["qué alegría", "", "estoy harto"]
+    assert "1 of 3 rows have no audio, 1 no transcript" in caplog.text
+    write_csv(corpus_dir / "train.csv", HEADER, [*rows, ("gone.wav", "v2", "joy", "")])
+    with pytest.raises(CorpusError, match=r"row 5 \(gone\.wav\): there is neither transcript nor audio \(sought: gone"):
+        load_corpus(corpus_dir, complete=False)
+    (corpus_dir / "audio" / "bad.wav").write_bytes(b"no sound")
+    write_csv(corpus_dir / "train.csv", HEADER, [*rows, ("bad.wav", "v2", "joy", "qué alegría")])
+    with pytest.raises(CorpusError, match=r"row 5 \(bad\.wav\): the audio .* cannot be read"):
+        load_corpus(corpus_dir, complete=False)

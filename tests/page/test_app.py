@@ -191,3 +191,20 @@ def test_a_space_without_measured_calibration(tmp_path: Path) -> None:
     settings = json.loads((folder / "page.json").read_text(encoding="utf-8"))
     assert settings == {"model": "ana/emociones", "revision": "v1", "metrics": None, "transcriber": None}
     assert not (folder / "examples").exists()
+
+
+def test_a_page_of_a_model_that_does_without_one_of_them(
+    text_config: BertConfig, tokenizer: BertTokenizer, wav: Path
+) -> None:
+    config = EmoSpeechConfig(text_config=text_config, fusion="mean", missing_modalities=True)
+    processor = EmoSpeechProcessor(EmoSpeechFeatureExtractor(), tokenizer)
+    classify = pipeline(
+        "audio-text-emotion", model=EmoSpeechForEmotionClassification(config), processor=processor, device=-1
+    )
+    both, heard, read = (
+        app.tell_emotion(classify, path, text, "English", None)[0]
+        for path, text in ((str(wav), "hola"), (str(wav), " "), (None, "hola"))
+    )
+    assert both != heard != read
+    assert "recording is missing" in app.tell_emotion(classify, None, " ", "English", None)[1]
+    assert app.TEXTS["Español"]["transcript_optional"] in str(app.build_page(classify).config)

@@ -17,7 +17,7 @@ from emospeech_hf.training.building import build_model, build_processor
 from emospeech_hf.training.features import FeatureBuilder, FeatureTable
 from emospeech_hf.training.recipe import ModelRecipe
 
-from ..conftest import tone, write_corpus
+from ..conftest import tone, write_corpus, write_csv
 
 
 def builder(recipe: ModelRecipe, cache: Path) -> FeatureBuilder:
@@ -164,3 +164,41 @@ def test_version_is_part_of_the_key(shared_corpus_dir: Path, tmp_path: Path, mon
     monkeypatch.setattr(features, "FEATURE_VERSION", 999)
     builder(recipe, tmp_path).add_features(corpus, "train")
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("fusion", ["late", "cross_attention"])
+@pytest.mark.parametrize("frozen", [True, False])
+def test_rows_that_lack_a_modality(
+    fusion: str, frozen: bool, text_encoder_dir: Path, speech_encoder_dir: Path, tmp_path: Path
+) -> None:
+    """What stands in for what is missing changes nothing: each row is told as by its own inputs alone."""
+    folder = write_corpus(tmp_path / "corpus", speakers=1, per_emotion=1)
+    names = ("filename", "speaker", "label", "transcription")
+    rows = [
+        ("s0-joy-0.wav", "s0", "joy", "qué alegría"),
+        ("s0-fear-0.wav", "s0", "fear", ""),
+        ("nowhere", "v1", "anger", "estoy harto"),
+    ]
+    write_csv(folder / "train.csv", names, rows)
+    recipe = paper(
+        text_encoder_dir,
+        speech_encoder=str(speech_encoder_dir),
+        freeze_speech_encoder=frozen,
+        freeze_text_encoder=frozen,
+        num_mfcc=13,
+        fusion=fusion,
+        missing_modalities=True,
+    )
+    made = builder(recipe, tmp_path / "cache")
+    dataset = load_corpus(folder, complete=False)["train"]
+    table = FeatureTable(made.add_features(dataset, "train")[0])
+    assert table.columns["modality_mask"].tolist() == [[True, True], [True, False], [False, True]]
+    batch = EmotionCollator(made.processor)([table[0], table[1], table[2]])
+    del batch["labels"]
+    model = made.model.eval()
+    with torch.no_grad():
+        logits = model(**batch).logits
+        for row in range(3):
+            audio, text = dataset[row]["audio"], dataset[row]["text"] or None
+            alone = made.processor(audio=[audio], text=[text], return_tensors="pt")
+            torch.testing.assert_close(model(**alone).logits[0], logits[row], atol=1e-4, rtol=1e-4)

@@ -122,3 +122,22 @@ def test_centering_gives_each_training_speaker_a_mean_of_zero() -> None:
     assert table[0]["speaker_shift"].shape == (4,)
     with pytest.raises(ValueError, match="needs a corpus that tells each row's speaker"):
         center_speakers(model, table, [None] * 12)
+
+
+def test_rows_without_speech_take_no_part_in_its_mean() -> None:
+    means = np.random.default_rng(0).normal(5, 3, (6, 4)).astype(np.float32)
+    hears = np.array([True, True, True, False, True, False])
+    columns = {"label": [0] * 6, "mfcc_means": means, "modality_mask": np.stack([hears, ~hears], axis=1)}
+    table = FeatureTable(Dataset.from_dict(columns))
+    table.columns["mfcc_means"][~hears] = 1000.0
+    config = {"num_mfcc": 4, "standardize": ["mfcc"], "missing_modalities": True, "fusion": "late"}
+    model = EmoSpeechForEmotionClassification(EmoSpeechConfig(**config))
+    fit_standardization(model, table)
+    np.testing.assert_allclose(
+        model.emospeech.standardization["mfcc"].mean.detach(), means[hears].mean(axis=0), rtol=1e-5
+    )
+    center_speakers(model, table, ["ana", "ana", "luis", "luis", "luis", "eva"])
+    shift = table.columns["speaker_shift"]
+    expected = (means - means[hears].mean(axis=0)) / means[hears].std(axis=0)
+    np.testing.assert_allclose(shift[2], expected[[2, 4]].mean(axis=0), atol=1e-5)
+    assert (shift[5] == 0).all()

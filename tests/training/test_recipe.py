@@ -84,7 +84,10 @@ def test_bad_files(content: str, message: str, tmp_path: Path) -> None:
 
 
 def test_no_such_recipe(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"Did you mean 'task1'.*demo, speech_only, task1, task1_best, task2"):
+    with pytest.raises(
+        RecipeError,
+        match=r"Did you mean 'task1'.*bsc_upc, demo, multimodal_best, speech_only, task1, task1_best, task2",
+    ):
         load_recipe("taks1")
     with pytest.raises(RecipeError, match="no such recipe file"):
         load_recipe(tmp_path / "none.yaml")
@@ -99,3 +102,29 @@ def test_settings_that_do_not_fit_each_other() -> None:
         load_recipe("task1", ["standardize=true"])
     with pytest.raises(RecipeError, match=r"text_pooling=attention learns"):
         load_recipe("task2", ["text_pooling=attention"])
+
+
+def test_no_mixed_precision_is_no_boolean() -> None:
+    """As it stands in a setting; YAML reads it as false."""
+    assert load_recipe("task1_best", ["mixed_precision=no"]).training.mixed_precision == "no"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["speed_factors=[0.9,1.1]"], "speed_factors needs a speech encoder that is trained"),
+        (["frozen_speech_layers=2"], "frozen_speech_layers needs an encoder that is trained"),
+        (["speech_lora_rank=8"], "speech_lora_rank needs an encoder that is trained"),
+        (
+            ["freeze_speech_encoder=false", "standardize=false", "center_speakers=false", "speech_lora_rank=8",
+             "frozen_speech_layers=2"],
+            "set frozen_speech_layers=0",
+        ),
+        (["modality_dropout=0.5"], "modality_dropout needs missing_modalities=true"),
+        (["missing_modalities=true"], "needs a model that hears and reads"),
+        (["noise_snr=[5]"], "noise_snr is"),
+    ],
+)  # fmt: skip
+def test_fields_that_do_not_fit_together(settings: list[str], message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        load_recipe("speech_only", settings)

@@ -343,7 +343,7 @@ def test_help_and_unknown_recipe() -> None:
     bad = [sys.executable, str(SCRIPT), "--recipe", "task9", "--data", "x", "--output_dir", "y"]
     done = subprocess.run(bad, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "The recipes are demo, speech_only, task1" in done.stderr
+    assert "The recipes are bsc_upc, demo, multimodal_best, speech_only, task1" in done.stderr
 
 
 def test_training_on_every_row(shared_corpus_dir: Path, text_encoder_dir: Path, tmp_path: Path) -> None:
@@ -365,7 +365,8 @@ def test_training_on_every_row(shared_corpus_dir: Path, text_encoder_dir: Path, 
 
 def test_one_modality_missing(shared_corpus_dir: Path, text_encoder_dir: Path, tmp_path: Path) -> None:
     """The report scores speech alone and text alone as the model answers where the other is missing."""
-    settings = ["training.epochs=8", "modality_dropout=0.5", "test_fraction=0.25", "freeze_text_encoder=false"]
+    settings = ["training.epochs=8", "missing_modalities=true", "modality_dropout=0.5"]
+    settings += ["test_fraction=0.25", "freeze_text_encoder=false"]
     metrics = run(shared_corpus_dir, tmp_path / "run", text_encoder_dir, settings)
     found = metrics["macro_f1_by_modality"]
     assert found.keys() == {"speech_and_text", "speech", "text"}
@@ -385,4 +386,34 @@ def test_one_modality_missing(shared_corpus_dir: Path, text_encoder_dir: Path, t
         expected = f1_score([row["label"] for row in tested], logits.argmax(dim=1), average="macro", zero_division=0)
         assert found[name] == pytest.approx(expected), name
     with pytest.raises(RecipeError, match="hears and reads"):
-        run(shared_corpus_dir, tmp_path / "deaf", text_encoder_dir, ["num_mfcc=0", "modality_dropout=0.5"])
+        run(shared_corpus_dir, tmp_path / "deaf", text_encoder_dir, ["num_mfcc=0", "missing_modalities=true"])
+
+
+def test_a_corpus_of_voices_and_a_corpus_of_texts(
+    shared_corpus_dir: Path, text_encoder_dir: Path, speech_encoder_dir: Path, tmp_path: Path
+) -> None:
+    """Half of the rows have no audio: they train and score the text alone, and the release answers to either."""
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    (folder / "audio").symlink_to(shared_corpus_dir / "audio")
+    with (shared_corpus_dir / "train.csv").open(encoding="utf-8", newline="") as file:
+        rows = [tuple(row.values()) for row in csv.DictReader(file)]
+    texts = [(f"text-{number}", f"video {number % 6}", *row[2:]) for number, row in enumerate(rows)]
+    write_csv(folder / "train.csv", ("filename", "speaker", "label", "transcription", "gender"), [*rows, *texts])
+    settings = [
+        f"text_encoder={text_encoder_dir}", "text_revision=", f"speech_encoder={speech_encoder_dir}",
+        "speech_revision=", "speech_layers=[0,1]", "test_fraction=0.3", "trackers=[]", "mixed_precision=no",
+        "training.epochs=2",
+    ]  # fmt: skip
+    options = RunOptions(data=str(folder), output_dir=tmp_path / "run")
+    metrics = train(load_recipe("multimodal_best", settings), options)
+    found = metrics["macro_f1_by_modality"]
+    with (tmp_path / "run/predictions.csv").open(encoding="utf-8", newline="") as file:
+        tested = list(csv.DictReader(file))
+    heard = [row for row in tested if not row["id"].startswith("text-")]
+    assert 0 < len(heard) < len(tested)
+    classify = pipeline("audio-text-emotion", model=str(tmp_path / "run/release"), trust_remote_code=True, device=-1)
+    audio = [str(folder / "audio" / row["id"]) for row in heard]
+    answers = [classify(path)[0]["label"] for path in audio]
+    expected = f1_score([row["label"] for row in heard], answers, average="macro", zero_division=0)
+    assert found["speech"] == pytest.approx(expected)
