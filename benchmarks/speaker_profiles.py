@@ -5,8 +5,10 @@
     python benchmarks/speaker_profiles.py --run runs/voice --data speech
 
 For each fold's test speakers: macro-F1 without a profile, and with one of all their clips (unlabelled, the scored ones
-among them), of 12 drawn at random, of two for each emotion, and of 12 that are all of one emotion. Where clips are
-drawn, only the others are scored, with and without the profile, on average over speakers and draws.
+among them), of 12 drawn at random, of two for each emotion, and of 12 that are all of one emotion; and of two and of
+five for each emotion that are labelled. Where clips are drawn, only the others are scored, with and without the
+profile, on average over speakers and draws. What labelled clips correct is also tried on the fold's other speakers, who
+have nothing to do with it.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import argparse
 import statistics
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,25 +61,51 @@ class Voice:
             self.embeddings = self.model.emospeech.get_speaker_embeddings(**self.inputs)
             self.scores = self.model(**self.inputs).logits.softmax(dim=1)
 
-    def predict(self, clips: np.ndarray | None) -> np.ndarray:
+    def profile(self, clips: np.ndarray, labelled: bool = False) -> SpeakerProfile:
         """
         Args:
-            clips (`np.ndarray`, *optional*): numbers of those that the profile is made of.
+            clips (`np.ndarray`): numbers of those that it is made of.
+            labelled (`bool`, *optional*, defaults to `False`): whether their emotions are told.
+
+        Returns:
+            [`SpeakerProfile`]
+        """
+        profile = SpeakerProfile.fit(self.embeddings[clips], self.scores[clips])
+        if not labelled:
+            return profile
+        labels = torch.from_numpy(self.labels[clips])
+        return profile.with_labels(self.embeddings[clips], self.logits(profile)[clips], labels)
+
+    def logits(self, profile: SpeakerProfile | None) -> torch.Tensor:
+        """
+        Args:
+            profile ([`SpeakerProfile`], *optional*): given to the model.
+
+        Returns:
+            `torch.Tensor` of shape `(clips, classes)`.
+        """
+        given = {} if profile is None else profile.model_inputs(len(self.labels))
+        with torch.no_grad():
+            return self.model(**self.inputs, **given).logits
+
+    def predict(self, profile: SpeakerProfile | None) -> np.ndarray:
+        """
+        Args:
+            profile ([`SpeakerProfile`], *optional*): given to the model.
 
         Returns:
             `np.ndarray`: the predicted class of every clip.
         """
-        shift = None
-        if clips is not None:
-            shift = SpeakerProfile.fit(self.embeddings[clips], self.scores[clips]).shift.expand(len(self.labels), -1)
-        with torch.no_grad():
-            return self.model(**self.inputs, speaker_shift=shift).logits.argmax(dim=1).numpy()
+        return self.logits(profile).argmax(dim=1).numpy()
 
-    def gain(self, choose: Callable[[np.random.Generator], np.ndarray], draws: int) -> tuple[float, float]:
+    def gain(
+        self, choose: Callable[[np.random.Generator], np.ndarray], draws: int, labelled: bool = False
+    ) -> tuple[float, float]:
         """
         Args:
             choose (`Callable`): draws the clips of a profile.
             draws (`int`): how often.
+            labelled (`bool`, *optional*, defaults to `False`): whether their emotions are told.
 
         Returns:
             `tuple[float, float]`: macro-F1 on the other clips without the profile and with it, on average over draws.
@@ -86,7 +115,7 @@ class Voice:
         for seed in range(draws):
             clips = choose(np.random.default_rng(seed))
             rest = np.setdiff1d(np.arange(len(self.labels)), clips)
-            with_profile = self.predict(clips)
+            with_profile = self.predict(self.profile(clips, labelled))
             scores.append([_macro_f1(self.labels[rest], found[rest]) for found in (plain, with_profile)])
         without, helped = np.mean(scores, axis=0)
         return float(without), float(helped)
@@ -106,15 +135,17 @@ def main() -> None:
     recordings = {row["id"]: row["audio"] for part in corpus.values() for row in part}
     folds: list[tuple[float, float]] = []
     gains: dict[str, list[tuple[float, float]]] = {}
+    others: list[list[float]] = []
     for run in tqdm(sorted(options.run.glob("runs/seed-*/fold-*")), unit="fold", desc="Speakers"):
         model, processor, _ = load_run(run)
         test = Predictions.load(run / PREDICTIONS_FILE)
         groups, labels = np.asarray(test.groups), np.asarray(test.references)
         plain, helped = np.empty(len(labels), int), np.empty(len(labels), int)
+        corrections: list[tuple[Voice, SpeakerProfile]] = []
         for speaker in np.unique(groups):
             rows = np.flatnonzero(groups == speaker)
             voice = Voice(model, processor, [recordings[test.ids[row]] for row in rows], labels[rows])
-            plain[rows], helped[rows] = voice.predict(None), voice.predict(np.arange(len(rows)))
+            plain[rows], helped[rows] = voice.predict(None), voice.predict(voice.profile(np.arange(len(rows))))
             own = {emotion: np.flatnonzero(voice.labels == emotion) for emotion in range(len(EMOTIONS))}
             ways = {
                 f"{CLIPS} at random": lambda draw: draw.permutation(len(rows))[:CLIPS],  # noqa: B023 (used at once)
@@ -122,9 +153,20 @@ def main() -> None:
             }
             for name, way in ways.items():
                 gains.setdefault(name, []).append(voice.gain(way, DRAWS))
+            for each in (2, 5):
+                way = lambda draw: np.concatenate([draw.permutation(own[e])[:each] for e in own])  # noqa: B023, E731
+                gains.setdefault(f"{each} of each, labelled", []).append(voice.gain(way, DRAWS, labelled=True))
+            some = np.concatenate([own[emotion][:2] for emotion in own])
+            corrections.append(
+                (voice, replace(voice.profile(some, labelled=True), shift=torch.zeros(voice.embeddings.shape[1])))
+            )
             for emotion, name in enumerate(EMOTIONS):
                 one = own[emotion][:CLIPS]
                 gains.setdefault(f"{CLIPS} of {name}", []).append(voice.gain(lambda _: one, 1))  # noqa: B023
+        for place, (_, correction) in enumerate(corrections):
+            for voice, _ in corrections[:place] + corrections[place + 1 :]:
+                found = [voice.predict(given) for given in (None, correction)]
+                others.append([_macro_f1(voice.labels, one) for one in found])
         folds.append((_macro_f1(labels, plain), _macro_f1(labels, helped)))
     without, own_clips = (statistics.mean(column) for column in zip(*folds))
     print(f"mean over {len(folds)} folds: without a profile {without:.3f}, with all of one's clips {own_clips:.3f}")
@@ -132,6 +174,8 @@ def main() -> None:
     for name, pairs in gains.items():
         before, after = (statistics.mean(column) for column in zip(*pairs))
         print(f"{name:22s} {before:8.3f} {after:8.3f} {after - before:+8.3f}")
+    before, after = (statistics.mean(column) for column in zip(*others))
+    print(f"\nother speakers, with what 2 labelled clips of each emotion of one correct: {before:.3f}, {after:.3f}")
 
 
 if __name__ == "__main__":

@@ -151,6 +151,25 @@ class EmoSpeechModel(EmoSpeechPreTrainedModel):
         """
         return self._encode_speech(input_features, input_values, speech_attention_mask, {})[0]
 
+    def get_speech_states(
+        self,
+        input_features: torch.Tensor | None = None,
+        input_values: torch.Tensor | None = None,
+        speech_attention_mask: torch.Tensor | None = None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """
+        What [`get_speech_features`] pools.
+
+        Args:
+            input_features, input_values, speech_attention_mask (`torch.Tensor`): as there.
+
+        Returns:
+            `tuple`: the chosen layers' states side by side, of shape (batch, frames, width), and a boolean mask of
+            shape (batch, frames) of the real ones.
+        """
+        states, mask, _ = self._speech_states(input_features, input_values, speech_attention_mask, {})
+        return states, mask
+
     def get_speaker_embeddings(
         self,
         mfcc_means: torch.Tensor | None = None,
@@ -355,6 +374,19 @@ class EmoSpeechModel(EmoSpeechPreTrainedModel):
         flags: dict[str, bool],
     ) -> tuple[torch.Tensor, torch.Tensor | None, Any]:
         """As [`_encode_text`], of the speech."""
+        states, mask, encoded = self._speech_states(input_features, input_values, speech_attention_mask, flags)
+        if self.config.takes_sequences:
+            return states, mask, encoded
+        return self.speech_pooling(states, mask), None, encoded
+
+    def _speech_states(
+        self,
+        input_features: torch.Tensor | None,
+        input_values: torch.Tensor | None,
+        speech_attention_mask: torch.Tensor | None,
+        flags: dict[str, bool],
+    ) -> tuple[torch.Tensor, torch.Tensor, Any]:
+        """The chosen layers' states side by side, their real frames, and the encoder's own output."""
         if self.speech_encoder is None:
             raise ValueError("This model has no speech encoder.")
         name, inputs = ("input_features", input_features) if input_values is None else ("input_values", input_values)
@@ -370,10 +402,7 @@ class EmoSpeechModel(EmoSpeechPreTrainedModel):
             encoded = encoder(**{name: inputs}, attention_mask=speech_attention_mask, return_dict=True, **flags)
             last, from_samples = encoded.last_hidden_state, input_values is not None
             mask = frame_mask(encoder, speech_attention_mask, last, from_samples)
-        states = chosen_layers(encoded, layers)
-        if self.config.takes_sequences:
-            return states, mask, encoded
-        return self.speech_pooling(states, mask), None, encoded
+        return chosen_layers(encoded, layers), mask, encoded
 
     def _absent(
         self, names: str, present: torch.Tensor | None, like: torch.Tensor, batch: int, width: int

@@ -9,11 +9,14 @@ from collections.abc import Sequence
 
 from transformers.utils import logging as transformers_logging
 
-from .commands import experiments, publishing, scoring
+from .commands import experiments, listening, publishing, scoring
 
 
 EXAMPLES = """examples:
   emospeech predict --model runs/demo/release --audio call.wav --text "¡Qué alegría verte!"
+  emospeech explain --model runs/demo/release --audio call.wav --text "¡Qué alegría verte!" --output why.json why.png
+  emospeech timeline --model user/model --audio interview.mp3 --output interview.csv interview.srt interview.png
+  emospeech adapt --model user/model --data clips/ana --labels ana.csv --output ana.safetensors
   emospeech evaluate --model user/model --data corpus --split test --output runs/check
   emospeech compare runs/check/predictions.csv runs/other/predictions.csv
   emospeech submit --model user/model --test test.csv --segments mp3 --output submission.zip
@@ -43,7 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (scoring, experiments, publishing):
+    for module in (listening, scoring, experiments, publishing):
         module.add_commands(commands)
     return parser
 

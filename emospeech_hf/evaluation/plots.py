@@ -189,6 +189,53 @@ def plot_timeline(
     _save(figure, path)
 
 
+def plot_contributions(
+    seconds: Sequence[tuple[float, float, float]],
+    words: Sequence[tuple[str, float]],
+    parts: Sequence[tuple[str, float]],
+    path: Path,
+    title: str = "",
+) -> None:
+    """
+    Draw what speaks for a decision, and in another colour what speaks against it.
+
+    Args:
+        seconds (`Sequence[tuple[float, float, float]]`): start, end and contribution of pieces of a recording; empty
+            where there is none.
+        words (`Sequence[tuple[str, float]]`): words and their contributions, in the order of the sentence; likewise.
+        parts (`Sequence[tuple[str, float]]`): names and contributions of the parts of the model.
+        path (`Path`): the PNG file.
+        title (`str`, *optional*): what it shows.
+    """
+    panels = [kind for kind, values in (("seconds", seconds), ("words", words), ("parts", parts)) if values]
+    heights = {"seconds": 2.4, "words": 0.8 + 0.26 * len(words), "parts": 0.8 + 0.3 * len(parts)}
+    figure = Figure(figsize=(8.0, sum(heights[kind] for kind in panels)), layout="constrained")
+    FigureCanvasAgg(figure)
+    all_axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=[heights[kind] for kind in panels])[:, 0]
+    for kind, axes in zip(panels, all_axes):
+        axes.spines[["top", "right"]].set_visible(False)
+        if kind == "seconds":
+            starts, ends, values = zip(*seconds)
+            widths = np.subtract(ends, starts)
+            axes.bar(starts, values, widths, align="edge", color=_for_and_against(values), edgecolor="white")
+            axes.axhline(0, color="0.3", linewidth=0.8)
+            axes.set(xlabel="seconds", ylabel="contribution", xlim=(starts[0], ends[-1]))
+            continue
+        names, values = zip(*(words if kind == "words" else parts))
+        places = np.arange(len(names))
+        axes.barh(places, values, color=_for_and_against(values))
+        axes.axvline(0, color="0.3", linewidth=0.8)
+        axes.set_yticks(places, names)
+        axes.invert_yaxis()
+        axes.set_xlabel("contribution of each word" if kind == "words" else "contribution of each part of the model")
+    figure.suptitle(title)
+    _save(figure, path)
+
+
+def _for_and_against(values: Sequence[float]) -> list[str]:
+    return ["tab:blue" if value >= 0 else "tab:orange" for value in values]
+
+
 def _figure(title: str) -> tuple[Figure, Any]:
     figure = Figure(figsize=(7.0, 4.2), layout="constrained")
     FigureCanvasAgg(figure)

@@ -1,0 +1,174 @@
+"""`emospeech predict`, `explain`, `timeline` and `adapt`: a model at work on recordings and words."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from .arguments import (
+    add_batch_size,
+    add_model_arguments,
+    add_transcribe,
+    output_argument,
+)
+
+
+def add_commands(commands: Any) -> None:
+    """
+    Args:
+        commands (`argparse._SubParsersAction`): the parser's commands, added to.
+    """
+    predict = commands.add_parser("predict", help="tell the emotion of one utterance")
+    add_model_arguments(predict)
+    predict.add_argument("--audio", type=Path, metavar="FILE", help="WAV, FLAC, OGG or MP3; needed by models that hear")
+    predict.add_argument("--text", help="the transcript; needed by models that read")
+    add_transcribe(predict)
+    predict.add_argument(
+        "--abstain-below", "--abstain_below", type=float, metavar="SCORE", help="say uncertain below this score"
+    )
+    predict.add_argument("--speaker", type=Path, metavar="FILE", help="profile of the speaker, of `emospeech adapt`")
+    predict.add_argument("--json", action="store_true", help="print the answer as JSON instead of bars")
+    predict.set_defaults(run=run_predict)
+
+    explain = commands.add_parser("explain", help="show which seconds, words and layers speak for an emotion")
+    add_model_arguments(explain)
+    explain.add_argument("--audio", type=Path, metavar="FILE", help="WAV, FLAC, OGG or MP3; needed by models that hear")
+    explain.add_argument("--text", help="the transcript; needed by models that read")
+    add_transcribe(explain)
+    explain.add_argument("--speaker", type=Path, metavar="FILE", help="profile of the speaker, of `emospeech adapt`")
+    explain.add_argument("--label", metavar="EMOTION", help="the emotion to be explained (default: the one told)")
+    explain.add_argument(
+        "--output", required=True, nargs="+", type=Path, metavar="FILE", help="what to write, by suffix: .json, .png"
+    )
+    explain.set_defaults(run=run_explain)
+
+    timeline = commands.add_parser("timeline", help="tell the emotions of a long recording over time")
+    add_model_arguments(timeline)
+    timeline.add_argument("--audio", required=True, type=Path, metavar="FILE", help="WAV, FLAC, OGG or MP3, of hours")
+    add_transcribe(timeline)
+    timeline.add_argument("--speaker", type=Path, metavar="FILE", help="profile of the speaker, of `emospeech adapt`")
+    timeline.add_argument(
+        "--abstain-below", "--abstain_below", type=float, default=0.0, metavar="SCORE", help="say uncertain below this"
+    )
+    timeline.add_argument("--window", type=float, default=8.0, metavar="SECONDS", help="of one answer (default: 8)")
+    timeline.add_argument(
+        "--overlap", type=float, default=2.0, metavar="SECONDS", help="heard again by the next window (default: 2)"
+    )
+    timeline.add_argument(
+        "--separate-channels", "--separate_channels", action="store_true", help="one person is on each channel"
+    )
+    timeline.add_argument(
+        "--output",
+        required=True,
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="what to write, by suffix: .csv, .jsonl, .srt, .vtt, .png",
+    )
+    add_batch_size(timeline)
+    timeline.set_defaults(run=run_timeline)
+
+    adapt = commands.add_parser("adapt", help="make a speaker's profile of some of their clips, with or without labels")
+    add_model_arguments(adapt)
+    adapt.add_argument(
+        "--data",
+        required=True,
+        type=Path,
+        metavar="DIR_OR_FILE",
+        help="recordings of one person, of any moods, or a long one",
+    )
+    adapt.add_argument(
+        "--labels", type=Path, metavar="CSV", help="emotions of some of the recordings: columns filename and label"
+    )
+    output_argument(adapt, "the profile, for --speaker", metavar="FILE")
+    adapt.set_defaults(run=run_adapt)
+
+
+def run_predict(options: argparse.Namespace) -> None:
+    """`emospeech predict`."""
+    from ..evaluation.tables import score_bars
+    from ..inference import load_pipeline
+
+    classify = load_pipeline(options.model, options.revision, options.transcribe)
+    given = {"audio": str(options.audio) if options.audio else None, "text": options.text}
+    utterance = {key: value for key, value in given.items() if value is not None}
+    answer = classify(utterance, abstain_below=options.abstain_below, speaker=options.speaker)
+    if "text" in answer[0] and not options.json:
+        print(f"Heard: «{answer[0]['text']}»")
+    print(json.dumps(answer, ensure_ascii=False, indent=2) if options.json else score_bars(answer))
+
+
+def run_explain(options: argparse.Namespace) -> None:
+    """`emospeech explain`."""
+    from ..explanation import check_explanation_path, explain, write_explanation
+    from ..inference import load_pipeline
+
+    for path in options.output:
+        check_explanation_path(path)
+    classify = load_pipeline(options.model, options.revision, options.transcribe)
+    given = {"audio": str(options.audio) if options.audio else None, "text": options.text}
+    utterance = {key: value for key, value in given.items() if value is not None}
+    explanation = explain(classify, utterance, options.label, speaker=options.speaker)
+    for path in options.output:
+        write_explanation(explanation, path)
+    shares = ", ".join(f"{name} {value:+.2f}" for name, value in explanation.sources.items())
+    print(
+        f"{explanation.label}, score {explanation.score:.2f}; its logit is {explanation.margin:+.2f} from their mean:"
+    )
+    print(f"{shares}; {explanation.baseline:+.2f} without anything")
+    strongest = sorted(explanation.words, key=lambda entry: -entry["contribution"])[:5]
+    if strongest:
+        print("words: " + ", ".join(f"{entry['word']} {entry['contribution']:+.2f}" for entry in strongest))
+
+
+def run_timeline(options: argparse.Namespace) -> None:
+    """`emospeech timeline`."""
+    from tqdm.auto import tqdm
+
+    from ..inference import load_pipeline
+    from ..timeline import check_timeline_path, write_timeline
+
+    for path in options.output:
+        check_timeline_path(path)
+    classify = load_pipeline(options.model, options.revision, options.transcribe)
+    found = classify.timeline(
+        str(options.audio),
+        window=options.window,
+        overlap=options.overlap,
+        separate_channels=options.separate_channels,
+        speaker=options.speaker,
+        abstain_below=options.abstain_below,
+        batch_size=options.batch_size,
+    )
+    entries = list(tqdm(found, desc="Listening", unit="window"))
+    config = classify.model.config
+    labels = [config.id2label[index] for index in range(config.num_labels)]
+    for path in options.output:
+        write_timeline(entries, path, labels, options.audio.name)
+    counts = Counter(entry["label"] for entry in entries)
+    shares = ", ".join(f"{label} {count / len(entries):.0%}" for label, count in counts.most_common())
+    print(f"{len(entries)} windows: {shares}")
+
+
+def run_adapt(options: argparse.Namespace) -> None:
+    """`emospeech adapt`."""
+    from ..adaptation import find_clips, make_profile, read_labels, windows_as_clips
+    from ..speaker_emospeech import PRIOR_CLIPS, VARIED
+
+    clips: Any = windows_as_clips(options.data) if options.data.is_file() else find_clips(options.data)
+    if options.labels is not None and options.data.is_file():
+        raise ValueError("--labels are of recordings in a folder: give one as --data.")
+    labels = None if options.labels is None else read_labels(options.labels, clips)
+    profile = make_profile(options.model, clips, options.revision, labels)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    profile.save(options.output)
+    print(f"{options.output}: {profile.clips} clips, which count for {profile.weight:.0%} of what they could.")
+    if profile.labelled:
+        print(f"{profile.labelled} of them are labelled, and correct how the model hears this speaker.")
+    if profile.weight < profile.clips / (profile.clips + PRIOR_CLIPS):
+        print(f"The model finds fewer than {VARIED:.0f} emotions in them: clips of other moods would make it better.")
+    elif profile.clips < 3 * PRIOR_CLIPS:
+        print(f"{3 * PRIOR_CLIPS} clips or more would make it better.")
