@@ -37,6 +37,24 @@ def decode_audio(audio: Any, sampling_rate: int | None = None) -> tuple[np.ndarr
     Raises:
         AudioError: If the file is missing, is no audio, is empty or holds NaN, or an array has no rate.
     """
+    channels, rate = decode_channels(audio, sampling_rate)
+    mono = channels[0] if len(channels) == 1 else channels.mean(axis=0)
+    return np.ascontiguousarray(mono), rate
+
+
+def decode_channels(audio: Any, sampling_rate: int | None = None) -> tuple[np.ndarray, int]:
+    """
+    Decode one recording at its own rate, with its channels apart.
+
+    Args:
+        audio, sampling_rate: as [`decode_audio`] takes them.
+
+    Returns:
+        `tuple[np.ndarray, int]`: the waveforms, float32 of shape (channels, samples), and their rate in Hz.
+
+    Raises:
+        AudioError: See [`decode_audio`].
+    """
     if isinstance(audio, Mapping):
         return _decode_mapping(audio, sampling_rate)
     if isinstance(audio, (str, os.PathLike)):
@@ -45,7 +63,7 @@ def decode_audio(audio: Any, sampling_rate: int | None = None) -> tuple[np.ndarr
         return _decode_file(io.BytesIO(bytes(audio)), f"{len(audio)} bytes of audio")
     if hasattr(audio, "get_all_samples"):
         samples = audio.get_all_samples()
-        return _mono(np.asarray(samples.data), "decoded audio"), int(samples.sample_rate)
+        return _checked(np.asarray(samples.data), "decoded audio"), int(samples.sample_rate)
     if hasattr(audio, "read"):
         return _decode_file(audio, str(getattr(audio, "name", "audio file object")))
     if isinstance(audio, tuple) and len(audio) == 2 and isinstance(audio[1], (int, np.integer)):
@@ -122,7 +140,7 @@ def _decode_file(file: Any, name: str) -> tuple[np.ndarray, int]:
             f"{name}: cannot be decoded ({error}). Convert it to WAV, FLAC, OGG or MP3; a file that plays elsewhere "
             "may be AAC or video, which ffmpeg converts."
         ) from error
-    return _mono(samples.T, name), int(rate)
+    return _checked(samples.T, name), int(rate)
 
 
 def _decode_array(array: Any, sampling_rate: int | None) -> tuple[np.ndarray, int]:
@@ -140,19 +158,19 @@ def _decode_array(array: Any, sampling_rate: int | None) -> tuple[np.ndarray, in
         raise AudioError(f"Audio must be a path, bytes or numbers, not {type(array).__name__}.") from error
     if samples.ndim == 2 and samples.shape[0] > samples.shape[1]:
         samples = samples.T  # soundfile's order; librosa and torchaudio put channels first
-    return _mono(samples, "array of samples"), int(sampling_rate)
+    return _checked(samples, "array of samples"), int(sampling_rate)
 
 
-def _mono(samples: np.ndarray, name: str) -> np.ndarray:
+def _checked(samples: np.ndarray, name: str) -> np.ndarray:
     if samples.ndim not in (1, 2):
         raise AudioError(f"{name}: {samples.ndim} dimensions; audio has (samples,) or (channels, samples).")
     if samples.size == 0:
         raise AudioError(f"{name}: holds no samples.")
-    mono = np.mean(samples, axis=0) if samples.ndim == 2 else samples
-    mono = np.ascontiguousarray(mono, dtype=np.float32)
-    if not np.isfinite(mono).all():
-        raise AudioError(f"{name}: {int((~np.isfinite(mono)).sum())} samples are NaN or infinite; export it again.")
-    return mono
+    channels = np.atleast_2d(samples).astype(np.float32, copy=False)
+    finite = np.isfinite(channels)
+    if not finite.all():
+        raise AudioError(f"{name}: {int((~finite).sum())} samples are NaN or infinite; export it again.")
+    return channels
 
 
-__all__ = ["AudioError", "as_batch", "as_float", "decode_audio", "resample_audio"]
+__all__ = ["AudioError", "as_batch", "as_float", "decode_audio", "decode_channels", "resample_audio"]

@@ -69,7 +69,7 @@ def write_explanation(explanation: Explanation, path: Path) -> None:
         return
     seconds = [(entry["start"], entry["end"], entry["contribution"]) for entry in explanation.seconds]
     words = [(entry["word"], entry["contribution"]) for entry in explanation.words]
-    layers = [(f"layer {entry['layer']}", entry["contribution"]) for entry in explanation.layers]
+    layers = [(f"speech, layer {entry['layer']}", entry["contribution"]) for entry in explanation.layers]
     title = f"What speaks for {explanation.label} (score {explanation.score:.2f})"
     plot_contributions(seconds, words, [*explanation.sources.items(), *layers], path, title)
 

@@ -9,20 +9,14 @@ from typing import Any
 import torch
 from transformers import Pipeline
 
-from .audio_emospeech import AudioError
 from .speaker_emospeech import SpeakerProfile
+from .timeline_emospeech import RecordingListener
 from .transcription_emospeech import Transcriber
-from .windows_emospeech import OVERLAP_SECONDS, WINDOW_SECONDS, Window, cut_windows
+from .windows_emospeech import OVERLAP_SECONDS, WINDOW_SECONDS, cut_windows
 
 
 UNCERTAIN = "uncertain"
 """What an answer begins with where no emotion is likely enough."""
-
-SILENCE = "silence"
-"""Label of a window in which there is nothing to hear."""
-
-NO_WORDS = "no words"
-"""Label of a window in which the transcriber hears none, of a model that reads."""
 
 
 class AudioTextEmotionPipeline(Pipeline):
@@ -121,6 +115,7 @@ class AudioTextEmotionPipeline(Pipeline):
         speaker: str | os.PathLike[str] | SpeakerProfile | None = None,
         abstain_below: float = 0.0,
         batch_size: int = 8,
+        own_profile: bool = False,
     ) -> Iterator[dict[str, Any]]:
         """
         The emotions of a long recording over time. It is read, heard and forgotten window by window, so that hours take
@@ -133,7 +128,10 @@ class AudioTextEmotionPipeline(Pipeline):
                 window, and how much of it the next one hears again, in seconds. The last one ends with the recording,
                 and a recording shorter than a window is one of its own length.
             separate_channels (`bool`, *optional*, defaults to `False`): hear each channel by itself, for recordings
-                with one person on each, given as a file's path or as chunks; otherwise channels are averaged.
+                with one person on each; otherwise channels are averaged.
+            own_profile (`bool`, *optional*, defaults to `False`): make a profile of whoever speaks on each channel from
+                the recording itself, see [`SpeakerProfile`]; for recordings in which one person speaks on a channel,
+                in more than one mood. The answers then come when the recording has been heard.
             sampling_rate (`int`, *optional*): rate in Hz of arrays that come without one.
             speaker (*optional*), abstain_below (`float`, *optional*): see the class.
             batch_size (`int`, *optional*, defaults to 8): windows that go through the model together.
@@ -155,55 +153,19 @@ class AudioTextEmotionPipeline(Pipeline):
             raise ValueError("This model also reads: give the pipeline a transcriber, or use a model of speech alone.")
         if batch_size < 1:
             raise ValueError(f"`batch_size` is {batch_size}; it must be at least 1.")
-        preprocess, _, postprocess = self._sanitize_parameters(speaker=speaker, abstain_below=abstain_below)
+        if own_profile and speaker is not None:
+            raise ValueError("`own_profile` makes a profile, and `speaker` gives one: leave one of them out.")
+        preprocess, _, _ = self._sanitize_parameters(speaker=speaker, abstain_below=abstain_below)
         if isinstance(audio, Mapping) and "audio" in audio:
             if audio.get("text") is not None:
                 raise ValueError("Which words are said when is not known: leave `text` out, and give a transcriber.")
             sampling_rate, audio = audio.get("sampling_rate", sampling_rate), audio["audio"]
-        batch: list[Window] = []
-        for cut in cut_windows(audio, sampling_rate, window, overlap, separate_channels):
-            batch.append(cut)
-            if len(batch) == batch_size:
-                yield from self._hear(batch, preprocess, postprocess)
-                batch = []
-        if batch:
-            yield from self._hear(batch, preprocess, postprocess)
-
-    def _hear(
-        self, batch: list[Window], preprocess: dict[str, Any], postprocess: dict[str, Any]
-    ) -> list[dict[str, Any]]:
-        entries: list[dict[str, Any]] = []
-        heard: list[tuple[int, Window, str | None]] = []
-        for place, cut in enumerate(batch):
-            entry = {"start": round(cut.start, 3), "end": round(cut.end, 3), "channel": cut.channel, "text": None}
-            entries.append({**entry, "label": SILENCE, "score": None, "scores": {}})
-            if cut.is_silent:
-                continue
-            text = None
-            if self.transcriber is not None:
-                try:
-                    text = self.transcriber({"array": cut.waveform, "sampling_rate": cut.sampling_rate})
-                except AudioError:
-                    # Where speech alone is enough, words are for the subtitles.
-                    if "text" in self.model.config.modalities and not self.model.config.missing_modalities:
-                        entries[-1]["label"] = NO_WORDS
-                        continue
-            heard.append((place, cut, text))
-        if not heard:
-            return entries
-        recordings = [{"array": cut.waveform, "sampling_rate": cut.sampling_rate} for _, cut, _ in heard]
-        words = [text for _, _, text in heard]
-        given = {"speech": ("audio", recordings), "text": ("text", words)}
-        inputs = self.processor(**dict(given[name] for name in self.model.config.modalities), return_tensors="pt")
-        if "speaker" in preprocess:
-            inputs.update(preprocess["speaker"].model_inputs(len(heard)))
-        with torch.no_grad():
-            logits = self.model(**inputs.to(self.device)).logits.float().cpu()
-        for (place, _, text), row in zip(heard, logits):
-            answer = self.postprocess({"logits": row.unsqueeze(0)}, **postprocess)
-            scores = {found["label"]: found["score"] for found in answer if found["label"] != UNCERTAIN}
-            entries[place].update(text=text, label=answer[0]["label"], score=answer[0]["score"], scores=scores)
-        return entries
+        windows = cut_windows(audio, sampling_rate, window, overlap, separate_channels)
+        listener = RecordingListener(self, preprocess.get("speaker"), abstain_below)
+        if own_profile:
+            yield from listener.entries_with_own_profile(windows, batch_size)
+        else:
+            yield from listener.entries(windows, batch_size)
 
     def save_pretrained(self, save_directory: str | os.PathLike[str], **kwargs: Any) -> None:
         """

@@ -21,7 +21,7 @@ from .feature_extraction_emospeech import EmoSpeechFeatureExtractor
 from .remote_code_emospeech import PROCESSOR_CODE, is_remote_code
 
 
-SILENCE = {"array": np.zeros(1600, np.float32), "sampling_rate": 16_000}
+SILENT_RECORDING = {"array": np.zeros(1600, np.float32), "sampling_rate": 16_000}
 """What stands in for the recording of a row that has none, and is hidden by `modality_mask`."""
 
 
@@ -132,7 +132,7 @@ class EmoSpeechProcessor(ProcessorMixin):
         has_speech, has_text = [self.uses_speech] * rows, [self.uses_text] * rows
         if recordings is not None:
             has_speech = [recording is not None for recording in recordings]
-            filled = [SILENCE if recording is None else recording for recording in recordings]
+            filled = [SILENT_RECORDING if recording is None else recording for recording in recordings]
             features.update(self.feature_extractor(filled, sampling_rate, return_tensors=return_tensors))
         if transcripts is not None:
             has_text = [transcript is not None for transcript in transcripts]
@@ -232,4 +232,4 @@ class EmoSpeechProcessor(ProcessorMixin):
         return output
 
 
-__all__ = ["SILENCE", "EmoSpeechProcessor"]
+__all__ = ["SILENT_RECORDING", "EmoSpeechProcessor"]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from .audio_emospeech import AudioError, as_float, decode_audio
+from .audio_emospeech import AudioError, as_float, decode_channels
 
 
 WINDOW_SECONDS = 8.0
@@ -136,8 +136,7 @@ def cut_windows(
         sampling_rate (`int`, *optional*): rate in Hz of arrays.
         window, overlap (`float`, *optional*): see [`WindowCutter`].
         separate_channels (`bool`, *optional*, defaults to `False`): give each channel's windows, for recordings with
-            one person on each, where `audio` is a file's path or an iterator; otherwise channels are averaged, as they
-            are of a recording in memory.
+            one person on each; otherwise channels are averaged.
 
     Returns:
         `Iterator[Window]`: in the order in which they end.
@@ -189,8 +188,7 @@ def _blocks(audio: Any, sampling_rate: int | None) -> Iterator[tuple[np.ndarray,
     elif isinstance(audio, Iterator):
         yield from _chunks(audio, sampling_rate)
     else:
-        waveform, rate = decode_audio(audio, sampling_rate)
-        yield waveform, rate
+        yield decode_channels(audio, sampling_rate)
 
 
 def _chunks(audio: Iterable[Any], sampling_rate: int | None) -> Iterator[tuple[np.ndarray, int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from transformers import WhisperConfig, WhisperFeatureExtractor, pipeline
+from transformers import BertConfig, BertTokenizer, WhisperConfig, WhisperFeatureExtractor, pipeline
 
 from emospeech_hf import (
     EMOTIONS,
@@ -146,6 +147,93 @@ def test_a_model_of_speech_alone_gets_words_for_its_subtitles(
     entries = classify(str(recording), return_timestamps=True, window=2.0, overlap=0.0)
     assert [found["text"] for found in entries] == [None, "hola", None, None, "adiós", "bien"]
     assert [{**found, "text": None} for found in entries] == plain
+
+
+def test_a_recording_makes_its_own_speaker_s_profile(listener: AudioTextEmotionPipeline, recording: Path) -> None:
+    """The answers are those that a profile of the recording's windows gives; each channel has its own."""
+    listener.model.config.temperature = 50.0
+    arguments = {"return_timestamps": True, "window": 2.0, "overlap": 0.0}
+    plain = listener(str(recording), **arguments)
+    entries = listener(str(recording), **arguments, own_profile=True, batch_size=4)
+    assert [found["label"] == "silence" for found in entries] == [found["label"] == "silence" for found in plain]
+    sounding = [found for found in plain if found["scores"]]
+    samples, _ = soundfile.read(recording, dtype="float32")
+    pieces = [samples[int(found["start"] * RATE) : int(found["end"] * RATE)] for found in sounding]
+    inputs = listener.processor(audio=[(piece, RATE) for piece in pieces], return_tensors="pt")
+    with torch.no_grad():
+        embeddings = listener.model.emospeech.get_speaker_embeddings(**inputs)
+        profile = SpeakerProfile.fit(embeddings, listener.model(**inputs).logits.softmax(dim=1))
+    expected = listener(str(recording), **arguments, speaker=profile)
+    for own, given, without in zip(entries, expected, plain, strict=True):
+        assert own["scores"] == pytest.approx(given["scores"], abs=1e-4)
+        if own["scores"]:
+            assert own["scores"] != pytest.approx(without["scores"], abs=1e-6)
+    other = tone(11.0, RATE, pitch=300)
+    stereo = {"array": np.stack([samples, other]), "sampling_rate": RATE}
+    both = listener(stereo, **arguments, own_profile=True, separate_channels=True)
+    first = [found for found in both if found["channel"] == 0]
+    assert [found["label"] for found in first] == [found["label"] for found in entries]
+    for own, alone in zip(first, entries, strict=True):
+        assert own["scores"] == pytest.approx(alone["scores"], abs=1e-4)
+    with pytest.raises(ValueError, match="leave one of them out"):
+        listener(str(recording), return_timestamps=True, own_profile=True, speaker=profile)
+    silent = {"array": np.zeros(4 * RATE), "sampling_rate": RATE}
+    assert {found["label"] for found in listener(silent, **arguments, own_profile=True)} == {"silence"}
+
+
+def test_own_profile_of_a_model_that_reads_too(
+    text_config: BertConfig, tokenizer: BertTokenizer, recording: Path
+) -> None:
+    config = EmoSpeechConfig(text_config=text_config, num_mfcc=13, fusion="late", missing_modalities=True)
+    processor = EmoSpeechProcessor(EmoSpeechFeatureExtractor(num_mfcc=13), tokenizer)
+    heard = iter(["qué asco me da", "  ", "hola", "tengo miedo"])
+
+    def recognise(recorded: dict[str, Any], **options: Any) -> dict[str, str]:
+        return {"text": next(heard)}
+
+    classify = pipeline(
+        "audio-text-emotion",
+        model=EmoSpeechForEmotionClassification(config),
+        processor=processor,
+        device=-1,
+        transcriber=recognise,
+    )
+    entries = list(classify.timeline(str(recording), window=2.0, overlap=0.0, own_profile=True))
+    assert [found["text"] for found in entries] == ["qué asco me da", None, None, None, "hola", "tengo miedo"]
+    # Without words it goes by the voice.
+    assert [found["label"] == "silence" for found in entries] == [False, False, True, True, False, False]
+    assert sum(entries[1]["scores"].values()) == pytest.approx(1)
+
+
+def test_music_and_clipping_are_heard_as_they_are(listener: AudioTextEmotionPipeline) -> None:
+    """Nothing here tells music from speech, or mends what was recorded too loud: both get scores, as documented."""
+    chord = sum(tone(6.0, RATE, pitch=pitch) for pitch in (262, 330, 392))
+    clipped = np.clip(20 * tone(6.0, RATE), -1, 1)
+    for samples in (chord, clipped):
+        entries = listener({"array": samples, "sampling_rate": RATE}, return_timestamps=True, window=3.0)
+        assert entries
+        for found in entries:
+            assert sum(found["scores"].values()) == pytest.approx(1)
+
+
+def test_six_hours_in_the_memory_of_one_window(listener: AudioTextEmotionPipeline) -> None:
+    """Almost all of it is silence, so that it is the path that is measured and not the model."""
+    rate, hours = 8000, 6
+
+    def chunks() -> Any:
+        minute = np.zeros(60 * rate, np.float32)
+        for number in range(60 * hours):
+            yield minute + (tone(60.0, rate).astype(np.float32) if number in (0, 359) else 0)
+
+    tracemalloc.start()
+    try:
+        entries = list(listener.timeline(chunks(), window=30.0, overlap=0.0, sampling_rate=rate, batch_size=1))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (len(entries), entries[-1]["end"]) == (720, 6 * 3600)
+    assert [place for place, found in enumerate(entries) if found["scores"]] == [0, 1, 718, 719]
+    assert peak < 100 * 2**20
 
 
 def entry(start: float, end: float, label: str, channel: int = 0) -> dict[str, Any]:

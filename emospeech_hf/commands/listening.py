@@ -51,6 +51,12 @@ def add_commands(commands: Any) -> None:
     add_transcribe(timeline)
     timeline.add_argument("--speaker", type=Path, metavar="FILE", help="profile of the speaker, of `emospeech adapt`")
     timeline.add_argument(
+        "--own-profile",
+        "--own_profile",
+        action="store_true",
+        help="make the speaker's profile of the recording itself; for one person on a channel",
+    )
+    timeline.add_argument(
         "--abstain-below", "--abstain_below", type=float, default=0.0, metavar="SCORE", help="say uncertain below this"
     )
     timeline.add_argument("--window", type=float, default=8.0, metavar="SECONDS", help="of one answer (default: 8)")
@@ -142,6 +148,7 @@ def run_timeline(options: argparse.Namespace) -> None:
         speaker=options.speaker,
         abstain_below=options.abstain_below,
         batch_size=options.batch_size,
+        own_profile=options.own_profile,
     )
     entries = list(tqdm(found, desc="Listening", unit="window"))
     config = classify.model.config

@@ -18,7 +18,7 @@ from ..data.collation import ROW_TENSORS, SEQUENCE_MASKS
 from ..data.problems import Problem
 from ..feature_extraction_emospeech import EmoSpeechFeatureExtractor
 from ..modeling_emospeech import EmoSpeechForEmotionClassification
-from ..processing_emospeech import SILENCE, EmoSpeechProcessor
+from ..processing_emospeech import SILENT_RECORDING, EmoSpeechProcessor
 from .recipe import ModelRecipe
 
 
@@ -94,7 +94,7 @@ class FeatureTable(torch.utils.data.Dataset[dict[str, Any]]):
             for name in self.sequence_names:
                 example[name] = row[name].reshape(row[f"{name}_length"], -1)
         if self.audio is not None:
-            example["audio"] = self.audio[index]["audio"] or SILENCE
+            example["audio"] = self.audio[index]["audio"] or SILENT_RECORDING
         return example
 
 
@@ -174,7 +174,7 @@ class FeatureBuilder:
 
         # Sees the extractor alone: what it sees is copied to every worker.
         def compute(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
-            results = [_mfcc(extractor, SILENCE if audio is None else audio) for audio in batch["audio"]]
+            results = [_mfcc(extractor, SILENT_RECORDING if audio is None else audio) for audio in batch["audio"]]
             features = [mfcc for mfcc, _ in results]
             columns = _flattened("mfcc_frames", features) if frames else {"mfcc_means": features}
             return {**columns, "problem": [problem for _, problem in results]}

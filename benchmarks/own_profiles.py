@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""What a long recording's own profile is worth: one person after another, whom the model never met.
+
+    emospeech cross-validate --recipe speech_only --data speech --output runs/voice
+    python benchmarks/own_profiles.py --run runs/voice --data speech
+
+The clips of each of a fold's test speakers are put one behind another, one mood after the other, and heard as one
+recording, without a profile and with its own. A window counts as the mood that fills most of it; the score is the
+macro-F1 of the windows. `--moods N` leaves N moods, drawn at random, in the recording: the fewer, the more of the
+mood a profile takes away.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import f1_score
+from tqdm.auto import tqdm
+from transformers import pipeline
+
+from emospeech_hf import EMOTIONS, TASK
+from emospeech_hf.audio_emospeech import decode_audio, resample_audio
+from emospeech_hf.data import load_corpus
+from emospeech_hf.evaluation import Predictions
+from emospeech_hf.training import PREDICTIONS_FILE, load_run
+
+
+RATE = 16_000
+
+
+def join_clips(recordings: list[Any], labels: np.ndarray, moods: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """
+    Args:
+        recordings (`list`): one speaker's clips.
+        labels (`np.ndarray` of shape `(clips,)`): their emotions' numbers.
+        moods (`np.ndarray`): the emotions in their order.
+
+    Returns:
+        `tuple`: the waveform at 16 kHz, and the emotion of each of its samples.
+    """
+    order = [clip for mood in moods for clip in np.flatnonzero(labels == mood)]
+    parts = [resample_audio(*decode_audio(recordings[clip]), RATE) for clip in order]
+    truth = np.concatenate([np.full(len(part), labels[clip]) for clip, part in zip(order, parts)])
+    return np.concatenate(parts), truth
+
+
+def score(entries: list[dict[str, Any]], truth: np.ndarray) -> float:
+    """
+    Args:
+        entries (`list[dict]`): of the timeline.
+        truth (`np.ndarray` of shape `(samples,)`): each sample's emotion.
+
+    Returns:
+        `float`: macro-F1 of the windows in which something is heard.
+    """
+    heard = [entry for entry in entries if entry["scores"]]
+    spans = [truth[int(entry["start"] * RATE) : int(entry["end"] * RATE)] for entry in heard]
+    references = [EMOTIONS[np.bincount(span).argmax()] for span in spans]
+    found = [entry["label"] for entry in heard]
+    return float(f1_score(references, found, labels=sorted(set(references)), average="macro", zero_division=0.0))
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", required=True, type=Path, metavar="DIR", help="of `emospeech cross-validate`")
+    parser.add_argument("--data", required=True, metavar="DIR", help="the corpus of that run")
+    parser.add_argument("--moods", type=int, nargs="+", default=[6, 3, 2], metavar="N", help="in the recordings")
+    parser.add_argument("--window", type=float, default=8.0, metavar="SECONDS")
+    options = parser.parse_args()
+    corpus = load_corpus(options.data, ("speech",))
+    recordings = {row["id"]: row["audio"] for part in corpus.values() for row in part}
+    scores: dict[int, list[tuple[float, float]]] = {number: [] for number in options.moods}
+    for run in tqdm(sorted(options.run.glob("runs/seed-*/fold-*")), unit="fold", desc="Speakers"):
+        model, processor, _ = load_run(run)
+        classify = pipeline(TASK, model=model, processor=processor, device=-1)
+        test = Predictions.load(run / PREDICTIONS_FILE)
+        groups, labels = np.asarray(test.groups), np.asarray(test.references)
+        for speaker in np.unique(groups):
+            rows = np.flatnonzero(groups == speaker)
+            own = [recordings[test.ids[row]] for row in rows]
+            for number in options.moods:
+                moods = np.random.default_rng(0).permutation(len(EMOTIONS))[:number]
+                waveform, truth = join_clips(own, labels[rows], moods)
+                audio = {"array": waveform, "sampling_rate": RATE}
+                plain, helped = (
+                    score(list(classify.timeline(audio, window=options.window, own_profile=asked)), truth)
+                    for asked in (False, True)
+                )
+                scores[number].append((plain, helped))
+    print(f"{'moods':>5s} {'without':>8s} {'with':>8s} {'gain':>8s} {'speakers':>9s} {'helped':>7s}")
+    for number, pairs in scores.items():
+        before, after = (statistics.mean(column) for column in zip(*pairs))
+        better = sum(helped > plain for plain, helped in pairs)
+        print(f"{number:5d} {before:8.3f} {after:8.3f} {after - before:+8.3f} {len(pairs):9d} {better:7d}")
+
+
+if __name__ == "__main__":
+    main()
