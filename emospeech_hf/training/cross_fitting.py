@@ -50,10 +50,10 @@ def cross_fitted_logits(
     logits = np.zeros((len(train), model.num_labels), np.float32)
     for number, (kept, held) in enumerate(GroupKFold(folds).split(keys, groups=keys), 1):
         set_trained_weights(model, start)
-        part = train.subset(kept)
+        part, part_groups = train.subset(kept).with_other_speeds([groups[row] for row in kept])
         fit_standardization(model, part)
         if recipe.center_speakers:
-            center_speakers(model, part, [groups[row] for row in kept])
+            center_speakers(model, part, part_groups)
         options: dict[str, Any] = {"keep": "last", "early_stopping": 0}
         trainer = EmotionTrainer(
             accelerator,
@@ -64,9 +64,6 @@ def cross_fitted_logits(
             f"Temperature, part {number} of {folds}",
         )
         trainer.fit(part, None, resume=True)
-        strangers = train.subset(held)
-        # Their own mean would tell the model what it cannot know of strangers.
-        strangers.columns.pop("speaker_shift", None)
-        logits[held] = trainer.predict(strangers)
+        logits[held] = trainer.predict(train.subset(held))
     set_trained_weights(model, start)
     return logits

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from datasets import Dataset, concatenate_datasets
 
-from ..audio_emospeech import AudioError
+from ..audio_emospeech import AudioError, decode_audio, resample_audio
+from ..data.augmentation import change_speed
 from ..data.collation import ROW_TENSORS, SEQUENCE_MASKS
 from ..data.problems import Problem
 from ..feature_extraction_emospeech import EmoSpeechFeatureExtractor
@@ -34,6 +35,17 @@ DECODE_LATER = "decode_later"
 
 FEATURE_VERSION = 3
 """Part of every cache key; to be raised when the same inputs give other features."""
+
+
+def other_speed_column(factor: str) -> str:
+    """
+    Args:
+        factor (`str`): a speed.
+
+    Returns:
+        `str`: name of the column of speech embeddings at that speed.
+    """
+    return f"speech_embeds at {factor}"
 
 
 class FeatureTable(torch.utils.data.Dataset[dict[str, Any]]):
@@ -67,6 +79,32 @@ class FeatureTable(torch.utils.data.Dataset[dict[str, Any]]):
             self.lengths = list(dataset[lengths[0]])
             self.sequences = list(stored) if stored.data.nbytes <= SEQUENCE_MEMORY else stored
         self.audio = dataset.select_columns(["audio"]) if DECODE_LATER in dataset.column_names else None
+        prefix = other_speed_column("")
+        self.other_speeds: dict[str, np.ndarray] = {
+            name.removeprefix(prefix): np.asarray(dataset.with_format("numpy")[name][:], dtype=np.float32)
+            for name in dataset.column_names
+            if name.startswith(prefix)
+        }
+
+    def with_other_speeds(self, groups: Sequence[str | None]) -> tuple[FeatureTable, list[str | None]]:
+        """
+        Args:
+            groups (`Sequence[str]`): each row's speaker or video, `None` where it is not known.
+
+        Returns:
+            `tuple`: a new [`FeatureTable`] of the rows and, behind them, of the rows again at each other speed that was
+            computed; and the groups, in which a speaker at another speed is another speaker.
+        """
+        places = np.tile(np.arange(len(self)), 1 + len(self.other_speeds))
+        table = self.subset(places)
+        table.other_speeds = {}
+        if self.other_speeds:
+            every_speed = [self.columns["speech_embeds"], *self.other_speeds.values()]
+            table.columns["speech_embeds"] = np.concatenate(every_speed)
+        virtual = [
+            None if group is None else f"{group} at {factor}" for factor in self.other_speeds for group in groups
+        ]
+        return table, [*groups, *virtual]
 
     def subset(self, rows: Sequence[int] | np.ndarray) -> FeatureTable:
         """
@@ -82,6 +120,7 @@ class FeatureTable(torch.utils.data.Dataset[dict[str, Any]]):
         table.lengths = None if self.lengths is None else _chosen(self.lengths, places)
         table.sequences = None if self.sequences is None else _chosen(self.sequences, places)
         table.audio = None if self.audio is None else self.audio.select(places)
+        table.other_speeds = {name: _chosen(values, places) for name, values in self.other_speeds.items()}
         return table
 
     def __len__(self) -> int:
@@ -109,6 +148,8 @@ class FeatureBuilder:
         cache_dir (`Path`): folder of the kept features.
         device (`torch.device`): where the encoders run.
         num_workers (`int`, *optional*, defaults to 0): processes that compute MFCC.
+        speed_factors (`Sequence[float]`, *optional*): other speeds at which a frozen speech encoder hears each
+            recording too, for training.
     """
 
     def __init__(
@@ -119,6 +160,7 @@ class FeatureBuilder:
         cache_dir: Path,
         device: torch.device,
         num_workers: int = 0,
+        speed_factors: Sequence[float] = (),
     ) -> None:
         self.model = model
         self.processor = processor
@@ -126,6 +168,7 @@ class FeatureBuilder:
         self.cache_dir = cache_dir
         self.device = device
         self.num_workers = num_workers
+        self.speed_factors = speed_factors
 
     def add_features(self, dataset: Dataset, split: str) -> tuple[Dataset, list[tuple[int, Problem]]]:
         """
@@ -159,7 +202,8 @@ class FeatureBuilder:
                 kept = [index for index in range(len(dataset)) if index not in bad]
                 dataset = dataset.select(kept).flatten_indices(keep_in_memory=True)
         if recipe.speech_encoder and recipe.freeze_speech_encoder:
-            dataset = _beside(dataset, self._embeddings(dataset, split, "speech", self._encode_speech))
+            for factor in (1.0, *self.speed_factors):
+                dataset = _beside(dataset, self._embeddings(dataset, split, "speech", self._encode_speech, factor))
         elif recipe.speech_encoder:
             dataset = dataset.add_column(DECODE_LATER, [True] * len(dataset))
         if recipe.text_encoder and recipe.freeze_text_encoder:
@@ -186,7 +230,8 @@ class FeatureBuilder:
         dataset: Dataset,
         split: str,
         modality: str,
-        encode: Callable[[list[Any]], tuple[torch.Tensor, torch.Tensor | None]],
+        encode: Callable[[list[Any], float], tuple[torch.Tensor, torch.Tensor | None]],
+        factor: float = 1.0,
     ) -> Dataset:
         encoder = getattr(self.model.emospeech, f"{modality}_encoder")
         sequences = self.model.config.takes_sequences
@@ -194,6 +239,7 @@ class FeatureBuilder:
         column = {"speech": "audio", "text": "text"}[modality]
         width = self.model.emospeech.source_dims[modality]
         name = f"{modality}_states" if sequences else f"{modality}_embeds"
+        name = name if factor == 1 else other_speed_column(str(factor))
 
         def compute(batch: dict[str, list[Any]]) -> dict[str, Any]:
             rows = batch[column]
@@ -205,7 +251,7 @@ class FeatureBuilder:
             for start in range(0, len(order), ENCODER_BATCH):
                 places = order[start : start + ENCODER_BATCH]
                 with torch.no_grad():
-                    encoded, mask = encode([rows[place] for place in places])
+                    encoded, mask = encode([rows[place] for place in places], factor)
                 for number, place in enumerate(places):
                     states = encoded[number] if mask is None else encoded[number][mask[number].bool()]
                     outputs[place] = states.float().cpu().numpy()
@@ -219,13 +265,20 @@ class FeatureBuilder:
             "tokens": self._tokens(["¡Qué alegría, verte!"])[0] if modality == "text" else None,
             "limit": self.processor.tokenizer.model_max_length if modality == "text" else None,
         }
+        if factor != 1:
+            key["speed"] = factor
         encoder.to(self.device).eval()
-        description = f"{modality.capitalize()} encoder on {split}"
+        description = f"{modality.capitalize()} encoder on {split}" + ("" if factor == 1 else f", speed {factor}")
         size = TEXT_BLOCK if modality == "text" else ENCODER_BATCH
         return self._map(dataset, description, compute, [column], key, batch_size=size)
 
-    def _encode_speech(self, rows: list[Any]) -> tuple[torch.Tensor, torch.Tensor | None]:
-        inputs = self.processor.feature_extractor.speech_inputs(rows)
+    def _encode_speech(self, rows: list[Any], factor: float) -> tuple[torch.Tensor, torch.Tensor | None]:
+        extractor = self.processor.feature_extractor
+        if factor != 1:
+            rate = extractor.speech_extractor.sampling_rate
+            waveforms = [torch.from_numpy(resample_audio(*decode_audio(row), rate)) for row in rows]
+            rows = [(change_speed(waveform, rate, factor).numpy(), rate) for waveform in waveforms]
+        inputs = extractor.speech_inputs(rows)
         inputs = {name: value.to(self.device) for name, value in inputs.items()}
         model = self.model.emospeech
         encoded = model.get_speech_features(**inputs)
@@ -233,7 +286,7 @@ class FeatureBuilder:
             return encoded, None
         return encoded, model.get_speech_mask(encoded, inputs["speech_attention_mask"], "input_values" in inputs)
 
-    def _encode_text(self, rows: list[Any]) -> tuple[torch.Tensor, torch.Tensor | None]:
+    def _encode_text(self, rows: list[Any], _: float) -> tuple[torch.Tensor, torch.Tensor | None]:
         inputs = self.processor.text_inputs(rows, return_tensors="pt")
         inputs = {name: value.to(self.device) for name, value in inputs.items()}
         encoded = self.model.emospeech.get_text_features(**inputs)

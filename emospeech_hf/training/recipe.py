@@ -133,7 +133,8 @@ class TrainingRecipe:
             emotion as often as any other.
         speed_factors (`list[float]`), noise_snr (`list[float]`), reverberation (`float`), crop_seconds (`float`),
             time_masking (`float`), frequency_masking (`float`): changes of the training recordings, see
-            [`~data.AudioAugmentation`]; for a speech encoder that is trained.
+            [`~data.AudioAugmentation`]; for a speech encoder that is trained. A frozen one takes `speed_factors` too:
+            each training row counts once at each speed, as that of another speaker.
         weight_averaging (`float`): decay of the moving average of the weights, which is then what is validated and
             kept; 0 keeps the weights themselves.
         fit_temperature (`bool`): fit the temperature of the scores on the validation split, where there is one

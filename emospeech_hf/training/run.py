@@ -132,9 +132,10 @@ def _train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
     limit_text_length(processor, model)
     with accelerator.main_process_first():
         tables, corpus, split_report = prepare_data(recipe, options, model, processor, accelerator)
-    fit_standardization(model, tables["train"])
+    train_table, groups = tables["train"].with_other_speeds(corpus["train"]["group"])
+    fit_standardization(model, train_table)
     if recipe.training.center_speakers:
-        center_speakers(model, tables["train"], corpus["train"]["group"])
+        center_speakers(model, train_table, groups)
     if accelerator.is_main_process:
         # Only now, when the new run has all it needs, does an older one go.
         if not options.resume:
@@ -151,7 +152,7 @@ def _train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
         accelerator.init_trackers("logs", config=_flat(recipe.as_dict()))
 
     trainer = EmotionTrainer(accelerator, model, collator, recipe.training, checkpoints)
-    progress = trainer.fit(tables["train"], tables.get("validation"), resume=options.resume)
+    progress = trainer.fit(train_table, tables.get("validation"), resume=options.resume)
     names = [model.config.id2label[index] for index in range(model.num_labels)]
     logits = {split: trainer.predict(table) for split, table in tables.items() if split != "train"}
     uncalibrated = {
@@ -321,6 +322,7 @@ def prepare_data(
         options.cache_dir or options.output_dir / "cache",
         accelerator.device,
         recipe.training.num_workers,
+        recipe.training.speed_factors if recipe.model.freeze_speech_encoder else (),
     )
     problems = []
     for split, part in corpus.items():

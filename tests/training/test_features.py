@@ -12,6 +12,7 @@ from datasets import Dataset
 
 from emospeech_hf import EmoSpeechFeatureExtractor
 from emospeech_hf.data import EmotionCollator, load_corpus
+from emospeech_hf.data.augmentation import change_speed
 from emospeech_hf.training import features
 from emospeech_hf.training.building import build_model, build_processor
 from emospeech_hf.training.features import FeatureBuilder, FeatureTable
@@ -202,3 +203,32 @@ def test_rows_that_lack_a_modality(
             audio, text = dataset[row]["audio"], dataset[row]["text"] or None
             alone = made.processor(audio=[audio], text=[text], return_tensors="pt")
             torch.testing.assert_close(model(**alone).logits[0], logits[row], atol=1e-4, rtol=1e-4)
+
+
+def test_other_speeds_are_other_speakers(shared_corpus_dir: Path, speech_encoder_dir: Path, tmp_path: Path) -> None:
+    recipe = ModelRecipe(speech_encoder=str(speech_encoder_dir), num_mfcc=0)
+    torch.manual_seed(0)
+    made = FeatureBuilder(
+        build_model(recipe), build_processor(recipe), recipe, tmp_path, torch.device("cpu"), speed_factors=[0.8, 1.25]
+    )
+    dataset = load_corpus(shared_corpus_dir)["train"].select(range(5))
+    table = FeatureTable(made.add_features(dataset, "train")[0])
+    assert len(table) == 5
+    assert table[0].keys() == {"label", "speech_embeds"}
+    every, groups = table.subset([1, 3]).with_other_speeds(["ana", None])
+    assert groups == ["ana", None, "ana at 0.8", None, "ana at 1.25", None]
+    assert every.columns["label"] == [table.columns["label"][row] for row in (1, 3)] * 3
+    for place, factor in ((1, 1.0), (3, 0.8), (5, 1.25)):
+        waveform, rate = soundfile.read(dataset[3]["audio"]["path"], dtype="float32")
+        changed = change_speed(torch.from_numpy(waveform), rate, factor).numpy()
+        inputs = made.processor(audio=(changed, rate), return_tensors="pt")
+        with torch.no_grad():
+            expected = made.model.emospeech.get_speech_features(**inputs)[0].numpy()
+        np.testing.assert_allclose(every[place]["speech_embeds"], expected, atol=1e-5)
+    # Nothing of this is seen where nothing is learnt; and what is added to the new table is not in the old one.
+    every.columns["speaker_shift"] = np.zeros((6, 16))
+    assert "speaker_shift" not in table.columns
+    same, same_groups = FeatureTable(builder(recipe, tmp_path).add_features(dataset, "train")[0]).with_other_speeds(
+        ["ana"] * 5
+    )
+    assert (len(same), same_groups) == (5, ["ana"] * 5)

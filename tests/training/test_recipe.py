@@ -112,7 +112,8 @@ def test_no_mixed_precision_is_no_boolean() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (["speed_factors=[0.9,1.1]"], "speed_factors needs a speech encoder that is trained"),
+        (["reverberation=0.5"], "reverberation needs a speech encoder that is trained"),
+        (["speed_factors=[0.9,1.1]", "num_mfcc=13"], "speed_factors with a frozen encoder"),
         (["frozen_speech_layers=2"], "frozen_speech_layers needs an encoder that is trained"),
         (["speech_lora_rank=8"], "speech_lora_rank needs an encoder that is trained"),
         (
