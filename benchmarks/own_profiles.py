@@ -7,7 +7,8 @@
 The clips of each of a fold's test speakers are put one behind another, one mood after the other, and heard as one
 recording, without a profile and with its own. A window counts as the mood that fills most of it; the score is the
 macro-F1 of the windows. `--moods N` leaves N moods, drawn at random, in the recording: the fewer, the more of the
-mood a profile takes away.
+mood a profile takes away. With `--together` the recording is a dialogue: a fold's test speakers take turns, clip by
+clip, on one channel, and share the profile.
 """
 
 from __future__ import annotations
@@ -32,17 +33,27 @@ from emospeech_hf.training import PREDICTIONS_FILE, load_run
 RATE = 16_000
 
 
-def join_clips(recordings: list[Any], labels: np.ndarray, moods: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def join_clips(
+    recordings: list[Any], labels: np.ndarray, moods: np.ndarray, speakers: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """
     Args:
-        recordings (`list`): one speaker's clips.
+        recordings (`list`): clips.
         labels (`np.ndarray` of shape `(clips,)`): their emotions' numbers.
         moods (`np.ndarray`): the emotions in their order.
+        speakers (`np.ndarray` of shape `(clips,)`): who speaks; within a mood, they take turns.
 
     Returns:
         `tuple`: the waveform at 16 kHz, and the emotion of each of its samples.
     """
-    order = [clip for mood in moods for clip in np.flatnonzero(labels == mood)]
+    turns = np.empty(len(labels), int)
+    for speaker in np.unique(speakers):
+        for mood in moods:
+            own = np.flatnonzero((speakers == speaker) & (labels == mood))
+            turns[own] = np.arange(len(own))
+    order = [
+        clip for mood in moods for clip in sorted(np.flatnonzero(labels == mood), key=lambda clip: (turns[clip], clip))
+    ]
     parts = [resample_audio(*decode_audio(recordings[clip]), RATE) for clip in order]
     truth = np.concatenate([np.full(len(part), labels[clip]) for clip, part in zip(order, parts)])
     return np.concatenate(parts), truth
@@ -70,6 +81,7 @@ def main() -> None:
     parser.add_argument("--run", required=True, type=Path, metavar="DIR", help="of `emospeech cross-validate`")
     parser.add_argument("--data", required=True, metavar="DIR", help="the corpus of that run")
     parser.add_argument("--moods", type=int, nargs="+", default=[6, 3, 2], metavar="N", help="in the recordings")
+    parser.add_argument("--together", action="store_true", help="a fold's speakers in one recording")
     parser.add_argument("--window", type=float, default=8.0, metavar="SECONDS")
     options = parser.parse_args()
     corpus = load_corpus(options.data, ("speech",))
@@ -80,23 +92,24 @@ def main() -> None:
         classify = pipeline(TASK, model=model, processor=processor, device=-1)
         test = Predictions.load(run / PREDICTIONS_FILE)
         groups, labels = np.asarray(test.groups), np.asarray(test.references)
-        for speaker in np.unique(groups):
-            rows = np.flatnonzero(groups == speaker)
+        people = [groups == speaker for speaker in np.unique(groups)]
+        for chosen in [np.ones(len(groups), bool)] if options.together else people:
+            rows = np.flatnonzero(chosen)
             own = [recordings[test.ids[row]] for row in rows]
             for number in options.moods:
                 moods = np.random.default_rng(0).permutation(len(EMOTIONS))[:number]
-                waveform, truth = join_clips(own, labels[rows], moods)
+                waveform, truth = join_clips(own, labels[rows], moods, groups[rows])
                 audio = {"array": waveform, "sampling_rate": RATE}
                 plain, helped = (
                     score(list(classify.timeline(audio, window=options.window, own_profile=asked)), truth)
                     for asked in (False, True)
                 )
                 scores[number].append((plain, helped))
-    print(f"{'moods':>5s} {'without':>8s} {'with':>8s} {'gain':>8s} {'speakers':>9s} {'helped':>7s}")
+    print(f"{'moods':>5s} {'without':>8s} {'with':>8s} {'gain':>8s} {'recordings':>11s} {'helped':>7s}")
     for number, pairs in scores.items():
         before, after = (statistics.mean(column) for column in zip(*pairs))
         better = sum(helped > plain for plain, helped in pairs)
-        print(f"{number:5d} {before:8.3f} {after:8.3f} {after - before:+8.3f} {len(pairs):9d} {better:7d}")
+        print(f"{number:5d} {before:8.3f} {after:8.3f} {after - before:+8.3f} {len(pairs):11d} {better:7d}")
 
 
 if __name__ == "__main__":

@@ -1,18 +1,21 @@
 """
 A page where people try an EmoSpeech model: speak or upload, and see which emotions are told, and how sure that is.
 
-This file stands alone, since it is also the `app.py` of a Space: it needs gradio, transformers, torch, librosa and
-soundfile, and nothing of the package emospeech_hf. `page.json` beside it names the model.
+This file stands alone, since it is also the `app.py` of a Space: it needs gradio, the pandas that gradio brings,
+transformers, torch, librosa and soundfile, and nothing of the package emospeech_hf. `page.json` beside it names the
+model.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import pandas
 from transformers import pipeline
 
 
@@ -52,6 +55,20 @@ TEXTS: dict[str, dict[str, str]] = {
             "Cuando el modelo estuvo tan seguro en la prueba ({n} enunciados), acertó el {accuracy:.0%} de las veces."
         ),
         "uncalibrated": "No se ha medido con qué frecuencia acierta una puntuación así: tómala como un orden.",
+        "one": "Un enunciado",
+        "long": "Una grabación larga",
+        "long_intro": "Sube una entrevista, una llamada o un discurso, y mira cómo cambia la emoción.",
+        "own_profile": "Habla una sola persona, con más de un ánimo: adaptarse a su voz (el resultado llega al final)",
+        "long_button": "Escuchar",
+        "plot": "Puntuación de cada emoción",
+        "second": "segundo",
+        "emotion": "emoción",
+        "score": "puntuación",
+        "start": "desde (s)",
+        "end": "hasta (s)",
+        "words": "palabras",
+        "silence": "silencio",
+        "no words": "sin palabras",
         "anger": "ira",
         "disgust": "asco",
         "fear": "miedo",
@@ -86,6 +103,20 @@ TEXTS: dict[str, dict[str, str]] = {
             "When the model was that sure in its test ({n} utterances), it was right {accuracy:.0%} of the time."
         ),
         "uncalibrated": "How often such a score is right has not been measured: take it for an order.",
+        "one": "One utterance",
+        "long": "A long recording",
+        "long_intro": "Upload an interview, a call or a speech, and see how the emotion changes.",
+        "own_profile": "One person speaks, in more than one mood: adapt to their voice (the result comes at the end)",
+        "long_button": "Listen",
+        "plot": "Score of each emotion",
+        "second": "second",
+        "emotion": "emotion",
+        "score": "score",
+        "start": "from (s)",
+        "end": "to (s)",
+        "words": "words",
+        "silence": "silence",
+        "no words": "no words",
         "anger": "anger",
         "disgust": "disgust",
         "fear": "fear",
@@ -120,30 +151,42 @@ def build_page(classify: Any, metrics: dict[str, Any] | None = None, examples: s
     with gr.Blocks(title=texts["title"], analytics_enabled=False, delete_cache=(LOOK_SECONDS, KEEP_SECONDS)) as page:
         language = gr.Radio(LANGUAGES, value=LANGUAGES[0], label="Idioma · Language", elem_id="language")
         title = gr.Markdown(f"# {texts['title']}")
-        intro = gr.Markdown(texts["intro"])
-        with gr.Row():
-            with gr.Column():
-                audio = gr.Audio(
-                    sources=["upload", "microphone"],
-                    type="filepath",
-                    label=texts["audio"],
-                    buttons=["download"],
-                    visible=hears,
-                    elem_id="audio",
-                )
-                transcript = gr.Textbox(
-                    label=texts["transcript"],
-                    placeholder=texts[hint],
-                    lines=3,
-                    visible="text" in modalities,
-                    elem_id="transcript",
-                )
-                button = gr.Button(texts["button"], variant="primary", elem_id="button")
-            with gr.Column():
-                answer = gr.Label(label=texts["answer"], num_top_classes=6, elem_id="answer")
-                certainty = gr.Markdown(elem_id="certainty")
-        if clips:
-            gr.Examples(clips, [audio, transcript], label=texts["examples"], cache_examples=False)
+        with gr.Tab(texts["one"]) as one:
+            intro = gr.Markdown(texts["intro"])
+            with gr.Row():
+                with gr.Column():
+                    audio = gr.Audio(
+                        sources=["upload", "microphone"],
+                        type="filepath",
+                        label=texts["audio"],
+                        buttons=["download"],
+                        visible=hears,
+                        elem_id="audio",
+                    )
+                    transcript = gr.Textbox(
+                        label=texts["transcript"],
+                        placeholder=texts[hint],
+                        lines=3,
+                        visible="text" in modalities,
+                        elem_id="transcript",
+                    )
+                    button = gr.Button(texts["button"], variant="primary", elem_id="button")
+                with gr.Column():
+                    answer = gr.Label(label=texts["answer"], num_top_classes=6, elem_id="answer")
+                    certainty = gr.Markdown(elem_id="certainty")
+            if clips:
+                gr.Examples(clips, [audio, transcript], label=texts["examples"], cache_examples=False)
+        tells_long = can_tell_long(classify)
+        with gr.Tab(texts["long"], visible=tells_long, elem_id="long") as long:
+            long_intro = gr.Markdown(texts["long_intro"])
+            long_audio = gr.Audio(
+                sources=["upload", "microphone"], type="filepath", label=texts["audio"], elem_id="long_audio"
+            )
+            own_profile = gr.Checkbox(label=texts["own_profile"], elem_id="own_profile")
+            long_button = gr.Button(texts["long_button"], variant="primary", elem_id="long_button")
+            problem = gr.Markdown(elem_id="long_problem")
+            plot = gr.LinePlot(label=texts["plot"], elem_id="plot")
+            table = gr.Dataframe(interactive=False, elem_id="table")
         limits = gr.Markdown(texts["limits"])
 
         def tell(path: str | None, text: str, chosen: str) -> tuple[dict[str, float] | None, str]:
@@ -160,15 +203,34 @@ def build_page(classify: Any, metrics: dict[str, Any] | None = None, examples: s
                 gr.Label(value=None, label=own["answer"]),
                 gr.Markdown(""),
                 gr.Markdown(own["limits"]),
+                gr.Tab(own["one"]),
+                gr.Tab(own["long"]),
+                gr.Markdown(own["long_intro"]),
+                gr.Audio(label=own["audio"]),
+                gr.Checkbox(label=own["own_profile"]),
+                gr.Button(own["long_button"]),
+                gr.Markdown(""),
+                gr.LinePlot(value=None, label=own["plot"]),
+                gr.Dataframe(value=None),
             ]
+
+        def tell_long(path: str | None, adapt: bool, chosen: str) -> Iterator[Any]:
+            yield from tell_timeline(classify, path, adapt, chosen)
 
         button.click(tell, [audio, transcript, language], [answer, certainty], api_name="tell_emotion")
         language.change(
             translate,
             language,
-            [title, intro, audio, transcript, button, answer, certainty, limits],
+            [
+                title, intro, audio, transcript, button, answer, certainty, limits, one, long, long_intro, long_audio,
+                own_profile, long_button, problem, plot, table,
+            ],
             api_visibility="private",
-        )
+        )  # fmt: skip
+        if tells_long:
+            long_button.click(
+                tell_long, [long_audio, own_profile, language], [plot, table, problem], api_name="tell_timeline"
+            )
     return page
 
 
@@ -209,6 +271,65 @@ def tell_emotion(
         lines.insert(0, texts["heard"].format(text=told[0]["text"]))
     lines.append(describe_certainty(told[0]["score"], metrics, texts))
     return {name: entry["score"] for name, entry in zip(names, told)}, "\n\n".join(lines)
+
+
+def can_tell_long(classify: Any) -> bool:
+    """
+    Args:
+        classify (`AudioTextEmotionPipeline`): the model's pipeline.
+
+    Returns:
+        `bool`: whether it can hear a recording of which no transcript is given.
+    """
+    config, transcribes = classify.model.config, classify.transcriber is not None
+    if "speech" not in config.modalities:
+        return transcribes
+    return "text" not in config.modalities or transcribes or config.missing_modalities
+
+
+def tell_timeline(classify: Any, path: str | None, own_profile: bool, language: str) -> Iterator[tuple[Any, Any, str]]:
+    """
+    Hear a long recording; what is known is shown while the rest is still heard.
+
+    Args:
+        classify (`AudioTextEmotionPipeline`): the model's pipeline.
+        path (`str`, *optional*): the recording.
+        own_profile (`bool`): see the pipeline's `timeline`.
+        language (`str`): one of `LANGUAGES`.
+
+    Returns:
+        `Iterator[tuple]`: the plot, the table, and what is wrong, if anything is.
+    """
+    texts = TEXTS[language]
+    if not path:
+        yield None, None, f"⚠️ {texts['no_audio']}"
+        return
+    scores: list[dict[str, Any]] = []
+    rows: list[list[Any]] = []
+    headers = [texts[name] for name in ("start", "end", "emotion", "score", "words")]
+    try:
+        for entry in classify.timeline(path, own_profile=own_profile, batch_size=4):
+            label, score = texts.get(entry["label"], entry["label"]), entry["score"]
+            shown = "" if score is None else f"{score:.2f}"
+            rows.append([entry["start"], entry["end"], label, shown, entry["text"] or ""])
+            middle = (entry["start"] + entry["end"]) / 2
+            scores += [
+                {texts["second"]: middle, texts["score"]: value, texts["emotion"]: texts.get(name, name)}
+                for name, value in entry["scores"].items()
+            ]
+            if len(rows) % 4 == 0:
+                yield _plot(scores, texts), gr.Dataframe(rows, headers=headers), ""
+    except (ValueError, OSError) as error:
+        yield None, None, f"⚠️ {texts['bad'].format(reason=str(error).replace(str(path), Path(path).name))}"
+        return
+    yield _plot(scores, texts), gr.Dataframe(rows, headers=headers), ""
+
+
+def _plot(scores: list[dict[str, Any]], texts: dict[str, str]) -> Any:
+    if not scores:
+        return None
+    second, score, emotion = texts["second"], texts["score"], texts["emotion"]
+    return gr.LinePlot(pandas.DataFrame(scores), x=second, y=score, color=emotion, y_lim=[0, 1])
 
 
 def describe_certainty(score: float, metrics: dict[str, Any] | None, texts: dict[str, str]) -> str:

@@ -10,7 +10,9 @@ import time
 from pathlib import Path
 
 import gradio_client
+import numpy as np
 import pytest
+import soundfile
 from huggingface_hub import HfApi, SpaceCard
 from transformers import BertConfig, BertTokenizer, pipeline
 
@@ -24,6 +26,7 @@ from emospeech_hf.cli import main
 from emospeech_hf.hub import build_release, push_folder
 from emospeech_hf.page import app, build_space
 
+from ..conftest import tone
 from ..hub.conftest import api, hub
 from ..loopback_hub import LoopbackHub
 
@@ -149,7 +152,7 @@ def test_the_page_stands_alone() -> None:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0
             names.add(str(node.module).split(".")[0])
-    assert names - sys.stdlib_module_names == {"gradio", "transformers"}
+    assert names - sys.stdlib_module_names == {"gradio", "pandas", "transformers"}
 
 
 def test_a_space(
@@ -208,3 +211,40 @@ def test_a_page_of_a_model_that_does_without_one_of_them(
     assert both != heard != read
     assert "recording is missing" in app.tell_emotion(classify, None, " ", "English", None)[1]
     assert app.TEXTS["Español"]["transcript_optional"] in str(app.build_page(classify).config)
+
+
+@pytest.mark.parametrize("language", app.LANGUAGES)
+def test_a_long_recording_fills_the_page_as_it_is_heard(language: str, tmp_path: Path) -> None:
+    classify = pipeline(
+        "audio-text-emotion",
+        model=EmoSpeechForEmotionClassification(EmoSpeechConfig(text_config=None, num_mfcc=13)),
+        processor=EmoSpeechProcessor(EmoSpeechFeatureExtractor(num_mfcc=13)),
+        device=-1,
+    )
+    assert app.can_tell_long(classify)
+    samples = np.concatenate([tone(30.0, 8_000), np.zeros(16 * 8_000)])
+    soundfile.write(tmp_path / "long.wav", samples, 8_000)
+    texts = app.TEXTS[language]
+    states = list(app.tell_timeline(classify, str(tmp_path / "long.wav"), False, language))
+    assert len(states) > 1
+    tables = [table.value["data"] for _, table, _ in states]
+    assert [len(table) for table in tables] == sorted(len(table) for table in tables)
+    expected = classify(str(tmp_path / "long.wav"), return_timestamps=True)
+    assert [row[2] for row in tables[-1]] == [texts.get(entry["label"], entry["label"]) for entry in expected]
+    assert tables[-1][-1][2:4] == [texts["silence"], ""]
+    adapted = list(app.tell_timeline(classify, str(tmp_path / "long.wav"), True, language))
+    assert len(adapted[-1][1].value["data"]) == len(expected)
+    assert app.tell_timeline(classify, None, False, language).__next__()[2] == f"⚠️ {texts['no_audio']}"
+    (tmp_path / "broken.wav").write_bytes(b"no sound")
+    _, _, wrong = list(app.tell_timeline(classify, str(tmp_path / "broken.wav"), False, language))[-1]
+    assert "broken.wav" in wrong
+    assert str(tmp_path) not in wrong
+
+
+def test_who_can_hear_a_long_recording(classify: object, model: object, processor: object) -> None:
+    """A model that also reads needs somebody to write."""
+    assert not app.can_tell_long(classify)
+    writes = pipeline(
+        "audio-text-emotion", model=model, processor=processor, transcriber=lambda recording: {"text": "hola"}
+    )
+    assert app.can_tell_long(writes)

@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import soundfile
 
 from emospeech_hf import EmoSpeechForEmotionClassification, EmoSpeechProcessor
 from emospeech_hf.hub import build_release
+
+from ..conftest import tone
 
 
 BROWSER = next(
@@ -26,7 +29,13 @@ pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on
 
 
 @pytest.fixture
-def server(model: EmoSpeechForEmotionClassification, processor: EmoSpeechProcessor, tmp_path: Path) -> Iterator[str]:
+def server(
+    request: pytest.FixtureRequest,
+    model: EmoSpeechForEmotionClassification,
+    processor: EmoSpeechProcessor,
+    tmp_path: Path,
+) -> Iterator[str]:
+    model.config.missing_modalities = getattr(request, "param", False)
     release = build_release(model, processor, tmp_path / "release")
     environment = {**os.environ, "GRADIO_TEMP_DIR": str(tmp_path / "uploads"), "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-m", "emospeech_hf.cli", "demo", "--model", str(release)]
@@ -105,3 +114,20 @@ def test_what_is_wrong_is_told_and_the_server_goes_on(page: Any, wav: Path, tmp_
     page.fill("#transcript textarea", "hola")
     page.click("#button")
     page.wait_for_selector("#certainty strong", timeout=60_000)
+
+
+@pytest.mark.parametrize("server", [True], indirect=True)
+def test_a_long_recording(page: Any, server: str, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "long.wav", tone(20.0, 8_000), 8_000)
+    page.click("button[role=tab]:has-text('Una grabación larga')")
+    page.set_input_files("#long_audio input[type=file]", str(tmp_path / "long.wav"))
+    page.wait_for_selector("#long_audio button[aria-label='Play']", timeout=30_000)
+    page.click("#long_button")
+    page.wait_for_selector("#plot canvas, #plot svg", timeout=60_000)
+    page.wait_for_function("document.querySelector('#table').textContent.includes('20')", timeout=30_000)
+    words = page.text_content("#table")
+    assert any(label in words for label in ("ira", "asco", "miedo", "alegría", "neutral", "tristeza"))
+    assert all(url.startswith((server, f"blob:{server}", "data:")) for url in page.asked), page.asked
+    if picture := os.environ.get("LONG_PAGE_PICTURE"):
+        page.set_viewport_size({"width": 1100, "height": 1100})
+        page.screenshot(path=picture)
