@@ -28,6 +28,7 @@ from emospeech_hf.audio_emospeech import decode_audio, resample_audio
 from emospeech_hf.data import load_corpus
 from emospeech_hf.evaluation import Predictions
 from emospeech_hf.training import PREDICTIONS_FILE, load_run
+from emospeech_hf.voice_activity import VoiceActivity
 
 
 RATE = 16_000
@@ -82,8 +83,10 @@ def main() -> None:
     parser.add_argument("--data", required=True, metavar="DIR", help="the corpus of that run")
     parser.add_argument("--moods", type=int, nargs="+", default=[6, 3, 2], metavar="N", help="in the recordings")
     parser.add_argument("--together", action="store_true", help="a fold's speakers in one recording")
+    parser.add_argument("--voice-activity", action="store_true", help="hear speech without its pauses")
     parser.add_argument("--window", type=float, default=8.0, metavar="SECONDS")
     options = parser.parse_args()
+    voice_activity = VoiceActivity() if options.voice_activity else None
     corpus = load_corpus(options.data, ("speech",))
     recordings = {row["id"]: row["audio"] for part in corpus.values() for row in part}
     scores: dict[int, list[tuple[float, float]]] = {number: [] for number in options.moods}
@@ -101,7 +104,14 @@ def main() -> None:
                 waveform, truth = join_clips(own, labels[rows], moods, groups[rows])
                 audio = {"array": waveform, "sampling_rate": RATE}
                 plain, helped = (
-                    score(list(classify.timeline(audio, window=options.window, own_profile=asked)), truth)
+                    score(
+                        list(
+                            classify.timeline(
+                                audio, window=options.window, own_profile=asked, voice_activity=voice_activity
+                            )
+                        ),
+                        truth,
+                    )
                     for asked in (False, True)
                 )
                 scores[number].append((plain, helped))

@@ -190,13 +190,12 @@ class EmoSpeechModel(EmoSpeechPreTrainedModel):
             `torch.Tensor` of shape `(batch, speech width)`.
 
         Raises:
-            ValueError: If the model does not hear, or its fusion takes sequences.
+            ValueError: If the model does not hear, or what it hears is not standardised: nobody in particular would not
+                be at zero then.
         """
         widths = self._speech_widths()
-        if not widths or self.config.takes_sequences:
-            raise ValueError(
-                "Profiles are for models that hear, with a fusion that takes one embedding of each source."
-            )
+        if not self.config.takes_profiles:
+            raise ValueError("Profiles are for models that hear, and whose speech is standardised (standardize=true).")
         found: dict[str, Any] = {"mfcc": mfcc_means}
         if "speech" in widths:
             given = (input_features, input_values, speech_attention_mask)

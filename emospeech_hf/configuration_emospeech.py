@@ -185,6 +185,12 @@ class EmoSpeechConfig(PreTrainedConfig):
         return tuple(name for name in self.sources if name in wanted)
 
     @property
+    def takes_profiles(self) -> bool:
+        """Whether a speaker's profile can be made: the model hears, and all that it hears is standardised."""
+        heard = [name for name in self.sources if name != "text"]
+        return bool(heard) and set(heard) <= set(self.standardized_sources)
+
+    @property
     def takes_sequences(self) -> bool:
         """Whether the fusion takes MFCC frames and encoder states rather than one embedding of each."""
         return self.fusion in SEQUENCE_FUSION_NAMES

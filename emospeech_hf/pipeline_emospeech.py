@@ -10,7 +10,7 @@ import torch
 from transformers import Pipeline
 
 from .speaker_emospeech import SpeakerProfile
-from .timeline_emospeech import RecordingListener
+from .timeline_emospeech import RecordingListener, VoiceActivity
 from .transcription_emospeech import Transcriber
 from .windows_emospeech import OVERLAP_SECONDS, WINDOW_SECONDS, cut_windows
 
@@ -115,7 +115,8 @@ class AudioTextEmotionPipeline(Pipeline):
         speaker: str | os.PathLike[str] | SpeakerProfile | None = None,
         abstain_below: float = 0.0,
         batch_size: int = 8,
-        own_profile: bool = False,
+        own_profile: bool | None = None,
+        voice_activity: VoiceActivity | None = None,
     ) -> Iterator[dict[str, Any]]:
         """
         The emotions of a long recording over time. It is read, heard and forgotten window by window, so that hours take
@@ -129,9 +130,12 @@ class AudioTextEmotionPipeline(Pipeline):
                 and a recording shorter than a window is one of its own length.
             separate_channels (`bool`, *optional*, defaults to `False`): hear each channel by itself, for recordings
                 with one person on each; otherwise channels are averaged.
-            own_profile (`bool`, *optional*, defaults to `False`): make a profile of whoever speaks on each channel from
-                the recording itself, see [`SpeakerProfile`]; for recordings in which one person speaks on a channel,
-                in more than one mood. The answers then come when the recording has been heard.
+            own_profile (`bool`, *optional*): make a profile of each channel from the recording itself, see
+                [`SpeakerProfile`]; the answers then come when it has been heard. By default, where the model takes
+                profiles, no `speaker` is given and `audio` is no iterator.
+            voice_activity (`Callable`, *optional*): finds speech: is given a window's samples and their rate, and gives
+                start and end of each stretch of speech in seconds, as `emospeech_hf.voice_activity.VoiceActivity` does.
+                Only these are heard.
             sampling_rate (`int`, *optional*): rate in Hz of arrays that come without one.
             speaker (*optional*), abstain_below (`float`, *optional*): see the class.
             batch_size (`int`, *optional*, defaults to 8): windows that go through the model together.
@@ -139,7 +143,8 @@ class AudioTextEmotionPipeline(Pipeline):
         Returns:
             `Iterator[dict]`: for each window `start` and `end` in seconds, `channel`, `text` (what the transcriber
             heard, or `None`), `label`, its `score`, and all `scores` by label. The label is `"silence"` where there is
-            nothing to hear, and `"no words"` where the model reads and the transcriber hears none; score is `None`
+            nothing to hear, `"no speech"` where voice activity finds none, and `"no words"` where the model reads and
+            the transcriber hears none; score is `None`
             there, and `scores` is empty. With `abstain_below`, it may be `"uncertain"`.
 
         Raises:
@@ -153,6 +158,8 @@ class AudioTextEmotionPipeline(Pipeline):
             raise ValueError("This model also reads: give the pipeline a transcriber, or use a model of speech alone.")
         if batch_size < 1:
             raise ValueError(f"`batch_size` is {batch_size}; it must be at least 1.")
+        if own_profile is None:
+            own_profile = self.model.config.takes_profiles and speaker is None and not isinstance(audio, Iterator)
         if own_profile and speaker is not None:
             raise ValueError("`own_profile` makes a profile, and `speaker` gives one: leave one of them out.")
         preprocess, _, _ = self._sanitize_parameters(speaker=speaker, abstain_below=abstain_below)
@@ -161,7 +168,7 @@ class AudioTextEmotionPipeline(Pipeline):
                 raise ValueError("Which words are said when is not known: leave `text` out, and give a transcriber.")
             sampling_rate, audio = audio.get("sampling_rate", sampling_rate), audio["audio"]
         windows = cut_windows(audio, sampling_rate, window, overlap, separate_channels)
-        listener = RecordingListener(self, preprocess.get("speaker"), abstain_below)
+        listener = RecordingListener(self, preprocess.get("speaker"), abstain_below, voice_activity)
         if own_profile:
             yield from listener.entries_with_own_profile(windows, batch_size)
         else:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import torch
+from transformers.utils import logging
 
 from .audio_emospeech import AudioError
 from .speaker_emospeech import SpeakerProfile
@@ -19,6 +21,15 @@ SILENCE = "silence"
 
 NO_WORDS = "no words"
 """Label of a window in which the transcriber hears none, of a model that reads."""
+
+
+NO_SPEECH = "no speech"
+"""Label of a window with sound in which voice activity finds nobody who speaks: noise, music."""
+
+LEAST_SPEECH = 0.25
+"""Seconds of speech that a window must hold for its emotion to be told, where voice activity is looked for."""
+
+VoiceActivity = Callable[[np.ndarray, int], Sequence[tuple[float, float]]]
 
 
 @dataclass
@@ -45,13 +56,21 @@ class RecordingListener:
         classify ([`AudioTextEmotionPipeline`]): model, processor and transcriber.
         speaker ([`SpeakerProfile`], *optional*): profile of the one who speaks.
         abstain_below (`float`, *optional*, defaults to 0): see the pipeline.
+        voice_activity (`Callable`, *optional*): see [`~AudioTextEmotionPipeline.timeline`].
     """
 
-    def __init__(self, classify: Any, speaker: SpeakerProfile | None = None, abstain_below: float = 0.0) -> None:
+    def __init__(
+        self,
+        classify: Any,
+        speaker: SpeakerProfile | None = None,
+        abstain_below: float = 0.0,
+        voice_activity: VoiceActivity | None = None,
+    ) -> None:
         self.classify = classify
         self.model = classify.model
         self.speaker = speaker
         self.abstain_below = abstain_below
+        self.voice_activity = voice_activity
 
     def entries(self, windows: Iterable[Window], batch_size: int) -> Iterator[dict[str, Any]]:
         """
@@ -79,7 +98,7 @@ class RecordingListener:
         Raises:
             ValueError: If the model takes no profiles.
         """
-        heard = list(self._hear_all(windows, batch_size))
+        heard = list(logging.tqdm(self._hear_all(windows, batch_size), desc="Listening", unit="window"))
         told = {id(one): one.logits for one in heard}
         for channel in {one.entry["channel"] for one in heard}:
             own = [one for one in heard if one.logits is not None and one.entry["channel"] == channel]
@@ -113,6 +132,11 @@ class RecordingListener:
             results.append(HeardWindow({**entry, "label": SILENCE, "score": None, "scores": {}}, None, {}))
             if cut.is_silent:
                 continue
+            if self.voice_activity is not None:
+                cut = self._speech_of(cut)
+                if len(cut.waveform) < LEAST_SPEECH * cut.sampling_rate:
+                    results[-1].entry["label"] = NO_SPEECH
+                    continue
             if transcriber is not None:
                 try:
                     text = transcriber({"array": cut.waveform, "sampling_rate": cut.sampling_rate})
@@ -126,6 +150,13 @@ class RecordingListener:
         if sounding:
             self._run(sounding)
         return results
+
+    def _speech_of(self, cut: Window) -> Window:
+        """The window with nothing in it but speech."""
+        spans = self.voice_activity(cut.waveform, cut.sampling_rate) if self.voice_activity is not None else []
+        rate = cut.sampling_rate
+        parts = [cut.waveform[round(start * rate) : round(end * rate)] for start, end in spans]
+        return replace(cut, waveform=np.concatenate([*parts, np.empty(0, np.float32)]))
 
     def _run(self, sounding: list[tuple[HeardWindow, Window]]) -> None:
         config, processor = self.model.config, self.classify.processor
@@ -158,4 +189,4 @@ class RecordingListener:
         return {**heard.entry, "label": answer[0]["label"], "score": answer[0]["score"], "scores": scores}
 
 
-__all__ = ["NO_WORDS", "SILENCE", "RecordingListener"]
+__all__ = ["NO_SPEECH", "NO_WORDS", "SILENCE", "RecordingListener", "VoiceActivity"]

@@ -139,7 +139,8 @@ def test_the_seconds_that_make_the_difference() -> None:
 
 
 def test_another_emotion_a_profile_and_one_modality(text_config: BertConfig, tokenizer: BertTokenizer) -> None:
-    classify = listener(text_config, tokenizer, num_mfcc=13, fusion="late", missing_modalities=True)
+    settings = {"num_mfcc": 13, "fusion": "late", "missing_modalities": True, "standardize": ["mfcc"]}
+    classify = listener(text_config, tokenizer, **settings)
     audio = {"array": tone(0.6, 16_000), "sampling_rate": 16_000}
     for label in ("joy", "fear"):
         found = explain(classify, {"audio": audio, "text": TEXT}, label)

@@ -123,7 +123,9 @@ def test_a_correction_is_the_best_there_is() -> None:
 
 def test_a_correction_goes_to_rows_with_speech(text_config: BertConfig) -> None:
     torch.manual_seed(0)
-    config = EmoSpeechConfig(text_config=text_config, num_mfcc=4, fusion="late", missing_modalities=True)
+    config = EmoSpeechConfig(
+        text_config=text_config, num_mfcc=4, fusion="late", missing_modalities=True, standardize=["mfcc"]
+    )
     model = EmoSpeechForEmotionClassification(config).eval()
     inputs = {
         "mfcc_means": torch.randn(2, 4),
@@ -144,3 +146,16 @@ def test_a_correction_goes_to_rows_with_speech(text_config: BertConfig) -> None:
         torch.testing.assert_close(given.logits, text_alone.logits)
         with pytest.raises(ValueError, match="corrects 6 emotions by embeddings 9 wide"):
             model(**inputs, speaker_correction=torch.zeros(2, 6, 9))
+
+
+def test_a_model_without_a_population_s_mean_takes_no_profiles(text_config: BertConfig) -> None:
+    """Zero is nobody in particular only where embeddings are standardised."""
+    for config in (
+        EmoSpeechConfig(text_config=text_config),
+        EmoSpeechConfig(text_config=text_config, num_mfcc=0, standardize=True),
+        EmoSpeechConfig(text_config=None, fusion="attention"),
+    ):
+        assert not config.takes_profiles
+        with pytest.raises(ValueError, match="whose speech is standardised"):
+            EmoSpeechForEmotionClassification(config).emospeech.get_speaker_embeddings(torch.zeros(1, 128))
+    assert EmoSpeechConfig(text_config=text_config, standardize=["mfcc"]).takes_profiles

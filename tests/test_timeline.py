@@ -42,6 +42,19 @@ def listener(whisper_config: WhisperConfig) -> AudioTextEmotionPipeline:
 
 
 @pytest.fixture
+def adaptable(whisper_config: WhisperConfig) -> AudioTextEmotionPipeline:
+    """As the listener, standardised, so that it takes profiles."""
+    torch.manual_seed(0)
+    config = EmoSpeechConfig(
+        text_config=None, speech_config=whisper_config, num_mfcc=13, fusion_dim=8, standardize=True, temperature=5.0
+    )
+    extractor = EmoSpeechFeatureExtractor(num_mfcc=13, speech_extractor=WhisperFeatureExtractor())
+    model = EmoSpeechForEmotionClassification(config)
+    model.emospeech.standardization["mfcc"].fit(30 * torch.randn(20, 13))
+    return pipeline("audio-text-emotion", model=model, processor=EmoSpeechProcessor(extractor), device=-1)
+
+
+@pytest.fixture
 def recording(tmp_path: Path) -> Path:
     """Four seconds of tone, four of nothing, three of tone."""
     samples = np.concatenate([tone(4.0, RATE), np.zeros(4 * RATE), tone(3.0, RATE, pitch=140)])
@@ -149,42 +162,46 @@ def test_a_model_of_speech_alone_gets_words_for_its_subtitles(
     assert [{**found, "text": None} for found in entries] == plain
 
 
-def test_a_recording_makes_its_own_speaker_s_profile(listener: AudioTextEmotionPipeline, recording: Path) -> None:
+def test_a_recording_makes_its_own_speaker_s_profile(adaptable: AudioTextEmotionPipeline, recording: Path) -> None:
     """The answers are those that a profile of the recording's windows gives; each channel has its own."""
-    listener.model.config.temperature = 50.0
     arguments = {"return_timestamps": True, "window": 2.0, "overlap": 0.0}
-    plain = listener(str(recording), **arguments)
-    entries = listener(str(recording), **arguments, own_profile=True, batch_size=4)
+    plain = adaptable(str(recording), **arguments, own_profile=False)
+    entries = adaptable(str(recording), **arguments, batch_size=4)
     assert [found["label"] == "silence" for found in entries] == [found["label"] == "silence" for found in plain]
     sounding = [found for found in plain if found["scores"]]
     samples, _ = soundfile.read(recording, dtype="float32")
     pieces = [samples[int(found["start"] * RATE) : int(found["end"] * RATE)] for found in sounding]
-    inputs = listener.processor(audio=[(piece, RATE) for piece in pieces], return_tensors="pt")
+    inputs = adaptable.processor(audio=[(piece, RATE) for piece in pieces], return_tensors="pt")
     with torch.no_grad():
-        embeddings = listener.model.emospeech.get_speaker_embeddings(**inputs)
-        profile = SpeakerProfile.fit(embeddings, listener.model(**inputs).logits.softmax(dim=1))
-    expected = listener(str(recording), **arguments, speaker=profile)
+        embeddings = adaptable.model.emospeech.get_speaker_embeddings(**inputs)
+        profile = SpeakerProfile.fit(embeddings, adaptable.model(**inputs).logits.softmax(dim=1))
+    expected = adaptable(str(recording), **arguments, speaker=profile)
     for own, given, without in zip(entries, expected, plain, strict=True):
         assert own["scores"] == pytest.approx(given["scores"], abs=1e-4)
         if own["scores"]:
             assert own["scores"] != pytest.approx(without["scores"], abs=1e-6)
     other = tone(11.0, RATE, pitch=300)
     stereo = {"array": np.stack([samples, other]), "sampling_rate": RATE}
-    both = listener(stereo, **arguments, own_profile=True, separate_channels=True)
+    both = adaptable(stereo, **arguments, own_profile=True, separate_channels=True)
     first = [found for found in both if found["channel"] == 0]
     assert [found["label"] for found in first] == [found["label"] for found in entries]
     for own, alone in zip(first, entries, strict=True):
         assert own["scores"] == pytest.approx(alone["scores"], abs=1e-4)
+    # Sound that is still coming cannot be heard twice.
+    chunks = iter([samples])
+    assert next(adaptable.timeline(chunks, window=2.0, overlap=0.0, sampling_rate=RATE)) == plain[0]
     with pytest.raises(ValueError, match="leave one of them out"):
-        listener(str(recording), return_timestamps=True, own_profile=True, speaker=profile)
+        adaptable(str(recording), return_timestamps=True, own_profile=True, speaker=profile)
     silent = {"array": np.zeros(4 * RATE), "sampling_rate": RATE}
-    assert {found["label"] for found in listener(silent, **arguments, own_profile=True)} == {"silence"}
+    assert {found["label"] for found in adaptable(silent, **arguments, own_profile=True)} == {"silence"}
 
 
 def test_own_profile_of_a_model_that_reads_too(
     text_config: BertConfig, tokenizer: BertTokenizer, recording: Path
 ) -> None:
-    config = EmoSpeechConfig(text_config=text_config, num_mfcc=13, fusion="late", missing_modalities=True)
+    config = EmoSpeechConfig(
+        text_config=text_config, num_mfcc=13, fusion="late", missing_modalities=True, standardize=["mfcc"]
+    )
     processor = EmoSpeechProcessor(EmoSpeechFeatureExtractor(num_mfcc=13), tokenizer)
     heard = iter(["qué asco me da", "  ", "hola", "tengo miedo"])
 
@@ -203,6 +220,24 @@ def test_own_profile_of_a_model_that_reads_too(
     # Without words it goes by the voice.
     assert [found["label"] == "silence" for found in entries] == [False, False, True, True, False, False]
     assert sum(entries[1]["scores"].values()) == pytest.approx(1)
+
+
+def test_what_is_no_speech_is_not_heard(listener: AudioTextEmotionPipeline, recording: Path) -> None:
+    """Of the rest, only the speech is heard."""
+    samples, _ = soundfile.read(recording, dtype="float32")
+
+    def half(waveform: np.ndarray, rate: int) -> list[tuple[float, float]]:
+        assert (len(waveform), rate) == (2 * RATE, RATE)
+        return [(0.0, 0.5), (1.0, 1.5)] if np.array_equal(waveform, samples[: 2 * RATE]) else [(0.0, 0.1)]
+
+    arguments = {"return_timestamps": True, "window": 2.0, "overlap": 0.0}
+    entries = listener(str(recording), **arguments, voice_activity=half)
+    labels = [found["label"] for found in entries]
+    assert labels[1:] == ["no speech", "silence", "silence", "no speech", "no speech"]
+    speech = np.concatenate([samples[: RATE // 2], samples[RATE : 3 * RATE // 2]])
+    alone = {found["label"]: found["score"] for found in listener(speech, sampling_rate=RATE)}
+    assert entries[0]["scores"] == pytest.approx(alone, abs=1e-5)
+    assert (entries[0]["start"], entries[0]["end"]) == (0, 2)
 
 
 def test_music_and_clipping_are_heard_as_they_are(listener: AudioTextEmotionPipeline) -> None:

@@ -53,8 +53,8 @@ def add_commands(commands: Any) -> None:
     timeline.add_argument(
         "--own-profile",
         "--own_profile",
-        action="store_true",
-        help="make the speaker's profile of the recording itself; for one person on a channel",
+        action=argparse.BooleanOptionalAction,
+        help="make a profile of the recording itself (default: where the model takes profiles, without --speaker)",
     )
     timeline.add_argument(
         "--abstain-below", "--abstain_below", type=float, default=0.0, metavar="SCORE", help="say uncertain below this"
@@ -65,6 +65,12 @@ def add_commands(commands: Any) -> None:
     )
     timeline.add_argument(
         "--separate-channels", "--separate_channels", action="store_true", help="one person is on each channel"
+    )
+    timeline.add_argument(
+        "--voice-activity",
+        "--voice_activity",
+        action="store_true",
+        help="hear what is speech, and call the rest 'no speech' (extra vad)",
     )
     timeline.add_argument(
         "--output",
@@ -133,6 +139,7 @@ def run_explain(options: argparse.Namespace) -> None:
 def run_timeline(options: argparse.Namespace) -> None:
     """`emospeech timeline`."""
     from tqdm.auto import tqdm
+    from transformers.utils import logging as transformers_logging
 
     from ..inference import load_pipeline
     from ..timeline import check_timeline_path, write_timeline
@@ -140,6 +147,11 @@ def run_timeline(options: argparse.Namespace) -> None:
     for path in options.output:
         check_timeline_path(path)
     classify = load_pipeline(options.model, options.revision, options.transcribe)
+    voice_activity = None
+    if options.voice_activity:
+        from ..voice_activity import VoiceActivity
+
+        voice_activity = VoiceActivity()
     found = classify.timeline(
         str(options.audio),
         window=options.window,
@@ -149,8 +161,11 @@ def run_timeline(options: argparse.Namespace) -> None:
         abstain_below=options.abstain_below,
         batch_size=options.batch_size,
         own_profile=options.own_profile,
+        voice_activity=voice_activity,
     )
-    entries = list(tqdm(found, desc="Listening", unit="window"))
+    # With a profile of its own, all answers come at the end, and the pipeline shows how far it is.
+    transformers_logging.enable_progress_bar()
+    entries = list(tqdm(found, desc="Writing", unit="window"))
     config = classify.model.config
     labels = [config.id2label[index] for index in range(config.num_labels)]
     for path in options.output:

@@ -58,7 +58,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "one": "Un enunciado",
         "long": "Una grabación larga",
         "long_intro": "Sube una entrevista, una llamada o un discurso, y mira cómo cambia la emoción.",
-        "own_profile": "Habla una sola persona, con más de un ánimo: adaptarse a su voz (el resultado llega al final)",
+        "own_profile": "Adaptarse a las voces de la grabación (el resultado llega al final)",
         "long_button": "Escuchar",
         "plot": "Puntuación de cada emoción",
         "second": "segundo",
@@ -106,7 +106,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "one": "One utterance",
         "long": "A long recording",
         "long_intro": "Upload an interview, a call or a speech, and see how the emotion changes.",
-        "own_profile": "One person speaks, in more than one mood: adapt to their voice (the result comes at the end)",
+        "own_profile": "Adapt to the voices of the recording (the result comes at the end)",
         "long_button": "Listen",
         "plot": "Score of each emotion",
         "second": "second",
@@ -182,7 +182,10 @@ def build_page(classify: Any, metrics: dict[str, Any] | None = None, examples: s
             long_audio = gr.Audio(
                 sources=["upload", "microphone"], type="filepath", label=texts["audio"], elem_id="long_audio"
             )
-            own_profile = gr.Checkbox(label=texts["own_profile"], elem_id="own_profile")
+            takes_profiles = classify.model.config.takes_profiles
+            own_profile = gr.Checkbox(
+                takes_profiles, label=texts["own_profile"], visible=takes_profiles, elem_id="own_profile"
+            )
             long_button = gr.Button(texts["long_button"], variant="primary", elem_id="long_button")
             problem = gr.Markdown(elem_id="long_problem")
             plot = gr.LinePlot(label=texts["plot"], elem_id="plot")
