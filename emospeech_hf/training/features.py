@@ -14,6 +14,7 @@ import torch
 from datasets import Dataset, concatenate_datasets
 
 from ..audio_emospeech import AudioError, decode_audio, resample_audio
+from ..configuration_emospeech import MODALITIES
 from ..data.augmentation import change_speed
 from ..data.collation import ROW_TENSORS, SEQUENCE_MASKS
 from ..data.problems import Problem
@@ -92,17 +93,21 @@ class FeatureTable(torch.utils.data.Dataset[dict[str, Any]]):
             groups (`Sequence[str]`): each row's speaker or video, `None` where it is not known.
 
         Returns:
-            `tuple`: a new [`FeatureTable`] of the rows and, behind them, of the rows again at each other speed that was
-            computed; and the groups, in which a speaker at another speed is another speaker.
+            `tuple`: a new [`FeatureTable`] of the rows and, behind them, of those with speech again at each other speed
+            that was computed; and the groups, in which a speaker at another speed is another speaker.
         """
-        places = np.tile(np.arange(len(self)), 1 + len(self.other_speeds))
-        table = self.subset(places)
+        heard = np.arange(len(self))
+        if "modality_mask" in self.columns:
+            heard = np.flatnonzero(self.columns["modality_mask"][:, MODALITIES.index("speech")])
+        table = self.subset(np.concatenate([np.arange(len(self)), *[heard] * len(self.other_speeds)]))
         table.other_speeds = {}
         if self.other_speeds:
-            every_speed = [self.columns["speech_embeds"], *self.other_speeds.values()]
-            table.columns["speech_embeds"] = np.concatenate(every_speed)
+            others = [embeddings[heard] for embeddings in self.other_speeds.values()]
+            table.columns["speech_embeds"] = np.concatenate([self.columns["speech_embeds"], *others])
         virtual = [
-            None if group is None else f"{group} at {factor}" for factor in self.other_speeds for group in groups
+            None if groups[row] is None else f"{groups[row]} at {factor}"
+            for factor in self.other_speeds
+            for row in heard
         ]
         return table, [*groups, *virtual]
 

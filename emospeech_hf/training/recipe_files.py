@@ -132,12 +132,13 @@ def _check_training(training: TrainingRecipe, model: ModelRecipe, origin: str) -
         for name in ("speed_factors", "noise_snr", "reverberation", "crop_seconds", "time_masking", "frequency_masking")
         if getattr(training, name)
     ]
-    if augments == ["speed_factors"] and model.speech_encoder and model.freeze_speech_encoder:
+    if "speed_factors" in augments and model.speech_encoder and model.freeze_speech_encoder:
+        augments.remove("speed_factors")
         if model.fusion in SEQUENCE_FUSION_NAMES or model.num_mfcc:
             raise RecipeError(
                 f"{origin}: speed_factors with a frozen encoder are for fusions that take one embedding, and no MFCC."
             )
-    elif augments and (not model.speech_encoder or model.freeze_speech_encoder):
+    if augments and (not model.speech_encoder or model.freeze_speech_encoder):
         raise RecipeError(
             f"{origin}: {augments[0]} needs a speech encoder that is trained (freeze_speech_encoder=false): what a "
             "frozen one hears is computed once."

@@ -228,6 +228,10 @@ def test_other_speeds_are_other_speakers(shared_corpus_dir: Path, speech_encoder
     # Nothing of this is seen where nothing is learnt; and what is added to the new table is not in the old one.
     every.columns["speaker_shift"] = np.zeros((6, 16))
     assert "speaker_shift" not in table.columns
+    table.columns["modality_mask"] = np.array([[True, True]] * 4 + [[False, True]])
+    some, some_groups = table.with_other_speeds(["ana"] * 4 + ["text"])
+    assert len(some) == 5 + 2 * 4
+    assert some_groups.count("text") == 1
     same, same_groups = FeatureTable(builder(recipe, tmp_path).add_features(dataset, "train")[0]).with_other_speeds(
         ["ana"] * 5
     )
