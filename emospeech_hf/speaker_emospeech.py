@@ -20,7 +20,7 @@ VARIED = 3.0
 """Emotions that the clips should seem to hold, at the least, for the profile to count in full."""
 
 
-CORRECTION_PENALTY = 0.2
+CORRECTION_PENALTY = 0.5
 """Half of this, times the embeddings' mean squared norm and the sum of the correction's squares, is what a correction
 costs: whatever the embeddings' scale, few clips change little."""
 

@@ -104,11 +104,8 @@ class FeatureTable(torch.utils.data.Dataset[dict[str, Any]]):
         if self.other_speeds:
             others = [embeddings[heard] for embeddings in self.other_speeds.values()]
             table.columns["speech_embeds"] = np.concatenate([self.columns["speech_embeds"], *others])
-        virtual = [
-            None if groups[row] is None else f"{groups[row]} at {factor}"
-            for factor in self.other_speeds
-            for row in heard
-        ]
+        known = [groups[int(row)] for row in heard]
+        virtual = [None if group is None else f"{group} at {factor}" for factor in self.other_speeds for group in known]
         return table, [*groups, *virtual]
 
     def subset(self, rows: Sequence[int] | np.ndarray) -> FeatureTable:
