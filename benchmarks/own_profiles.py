@@ -107,7 +107,11 @@ def main() -> None:
                     score(
                         list(
                             classify.timeline(
-                                audio, window=options.window, own_profile=asked, voice_activity=voice_activity
+                                audio,
+                                window=options.window,
+                                overlap=options.window / 4,
+                                own_profile=asked,
+                                voice_activity=voice_activity,
                             )
                         ),
                         truth,
