@@ -117,6 +117,7 @@ class AudioTextEmotionPipeline(Pipeline):
         batch_size: int = 8,
         own_profile: bool | None = None,
         voice_activity: VoiceActivity | None = None,
+        progress: bool = False,
     ) -> Iterator[dict[str, Any]]:
         """
         The emotions of a long recording over time. It is read, heard and forgotten window by window, so that hours take
@@ -136,6 +137,7 @@ class AudioTextEmotionPipeline(Pipeline):
             voice_activity (`Callable`, *optional*): finds speech: is given a window's samples and their rate, and gives
                 start and end of each stretch of speech in seconds, as `emospeech_hf.voice_activity.VoiceActivity` does.
                 Only these are heard.
+            progress (`bool`, *optional*, defaults to `False`): show how many windows have been heard.
             sampling_rate (`int`, *optional*): rate in Hz of arrays that come without one.
             speaker (*optional*), abstain_below (`float`, *optional*): see the class.
             batch_size (`int`, *optional*, defaults to 8): windows that go through the model together.
@@ -168,7 +170,7 @@ class AudioTextEmotionPipeline(Pipeline):
                 raise ValueError("Which words are said when is not known: leave `text` out, and give a transcriber.")
             sampling_rate, audio = audio.get("sampling_rate", sampling_rate), audio["audio"]
         windows = cut_windows(audio, sampling_rate, window, overlap, separate_channels)
-        listener = RecordingListener(self, preprocess.get("speaker"), abstain_below, voice_activity)
+        listener = RecordingListener(self, preprocess.get("speaker"), abstain_below, voice_activity, progress)
         if own_profile:
             yield from listener.entries_with_own_profile(windows, batch_size)
         else:

@@ -57,6 +57,7 @@ class RecordingListener:
         speaker ([`SpeakerProfile`], *optional*): profile of the one who speaks.
         abstain_below (`float`, *optional*, defaults to 0): see the pipeline.
         voice_activity (`Callable`, *optional*): see [`~AudioTextEmotionPipeline.timeline`].
+        progress (`bool`, *optional*, defaults to `False`): whether to show how many windows have been heard.
     """
 
     def __init__(
@@ -65,12 +66,14 @@ class RecordingListener:
         speaker: SpeakerProfile | None = None,
         abstain_below: float = 0.0,
         voice_activity: VoiceActivity | None = None,
+        progress: bool = False,
     ) -> None:
         self.classify = classify
         self.model = classify.model
         self.speaker = speaker
         self.abstain_below = abstain_below
         self.voice_activity = voice_activity
+        self.progress = progress
 
     def entries(self, windows: Iterable[Window], batch_size: int) -> Iterator[dict[str, Any]]:
         """
@@ -98,7 +101,7 @@ class RecordingListener:
         Raises:
             ValueError: If the model takes no profiles.
         """
-        heard = list(logging.tqdm(self._hear_all(windows, batch_size), desc="Listening", unit="window"))
+        heard = list(self._hear_all(windows, batch_size))
         told = {id(one): one.logits for one in heard}
         for channel in {one.entry["channel"] for one in heard}:
             own = [one for one in heard if one.logits is not None and one.entry["channel"] == channel]
@@ -119,7 +122,7 @@ class RecordingListener:
         return logits.float().cpu()
 
     def _hear_all(self, windows: Iterable[Window], batch_size: int) -> Iterator[HeardWindow]:
-        remaining = iter(windows)
+        remaining = iter(logging.tqdm(windows, desc="Listening", unit="window", disable=not self.progress))
         while batch := list(islice(remaining, batch_size)):
             yield from self._hear(batch)
 

@@ -138,7 +138,6 @@ def run_explain(options: argparse.Namespace) -> None:
 
 def run_timeline(options: argparse.Namespace) -> None:
     """`emospeech timeline`."""
-    from tqdm.auto import tqdm
     from transformers.utils import logging as transformers_logging
 
     from ..inference import load_pipeline
@@ -162,10 +161,10 @@ def run_timeline(options: argparse.Namespace) -> None:
         batch_size=options.batch_size,
         own_profile=options.own_profile,
         voice_activity=voice_activity,
+        progress=True,
     )
-    # With a profile of its own, all answers come at the end, and the pipeline shows how far it is.
     transformers_logging.enable_progress_bar()
-    entries = list(tqdm(found, desc="Writing", unit="window"))
+    entries = list(found)
     config = classify.model.config
     labels = [config.id2label[index] for index in range(config.num_labels)]
     for path in options.output:
