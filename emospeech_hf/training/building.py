@@ -99,6 +99,20 @@ def build_augmentation(recipe: TrainingRecipe) -> AudioAugmentation | None:
     return None if augmentation == AudioAugmentation() else augmentation
 
 
+def may_leave_weights_out(recipe: ModelRecipe) -> bool:
+    """
+    Args:
+        recipe ([`ModelRecipe`]): says what is trained.
+
+    Returns:
+        `bool`: whether a step of training may leave some weights without gradients: speech encoders drop whole layers
+        at random, and what lies above the chosen layers of a text encoder is not used.
+    """
+    trains_speech = bool(recipe.speech_encoder) and not recipe.freeze_speech_encoder
+    trains_text = bool(recipe.text_encoder) and not recipe.freeze_text_encoder
+    return trains_speech or (trains_text and recipe.text_layers is not None)
+
+
 def limit_text_length(processor: EmoSpeechProcessor, model: EmoSpeechForEmotionClassification) -> None:
     """
     Make the tokenizer cut transcripts at what the encoder's position table holds, where it states no limit itself.

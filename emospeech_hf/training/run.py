@@ -29,7 +29,7 @@ from ..modeling_emospeech import EmoSpeechForEmotionClassification
 from ..processing_emospeech import EmoSpeechProcessor
 from ..safe_writing import write_json
 from .adapters import merge_low_rank
-from .building import build_model, build_processor, limit_text_length
+from .building import build_model, build_processor, limit_text_length, may_leave_weights_out
 from .checkpoint import load_checkpoint, set_trained_weights
 from .cost import estimate_energy, measure_speed
 from .cross_fitting import cross_fitted_logits
@@ -113,10 +113,7 @@ def _train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
         kwargs_handlers=[
             # The other processes wait while the first one computes features, which may take long.
             InitProcessGroupKwargs(timeout=timedelta(hours=12)),
-            # Speech encoders drop whole layers at random while they are trained.
-            DistributedDataParallelKwargs(
-                find_unused_parameters=bool(recipe.model.speech_encoder) and not recipe.model.freeze_speech_encoder
-            ),
+            DistributedDataParallelKwargs(find_unused_parameters=may_leave_weights_out(recipe.model)),
         ],
     )
     if not accelerator.is_main_process:
