@@ -155,3 +155,14 @@ def test_dataset_card() -> None:
     assert "none is in this copy" in card
     assert "| train | 5 | 5 | not told | not told | not told | not told | 5 |" in card
     assert ModelCard(card).data.license == "cc-by-nc-4.0"
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_what_each_modality_tells(missing: bool) -> None:
+    config = EmoSpeechConfig(fusion="late", missing_modalities=missing)
+    scores = {"speech_and_text": 0.6471, "speech": 0.6724, "text": 0.5444}
+    card = model_card(config, {"scored_split": "test", "test": metrics(), "macro_f1_by_modality": scores}, [])
+    assert "macro-F1 with all that there is 0.647, speech alone 0.672, text alone 0.544" in card
+    assert ("One modality may be missing" in card) is missing
+    assert ("la voz, la transcripción o ambas" in card) is missing
+    assert "fusion `late`, classifier" in card
