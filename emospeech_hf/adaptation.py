@@ -16,7 +16,7 @@ from .data.folder import AUDIO_SUFFIXES, read_csv
 from .data.rows import check_rows
 from .inference import load_pipeline
 from .speaker_emospeech import SpeakerProfile
-from .windows_emospeech import cut_windows
+from .windows_emospeech import WINDOW_SECONDS, cut_windows
 
 
 BATCH_SIZE = 16
@@ -39,12 +39,13 @@ def find_clips(folder: Path) -> list[Path]:
     return clips
 
 
-def windows_as_clips(recording: Path) -> Iterator[dict[str, Any]]:
+def windows_as_clips(recording: Path, window: float | None = None) -> Iterator[dict[str, Any]]:
     """
     One long recording of one person instead of many clips.
 
     Args:
         recording (`Path`): an audio file, read piece by piece.
+        window (`float`, *optional*): length of a clip in seconds, as the model's config has it; by default 8.
 
     Returns:
         `Iterator[dict]`: its windows in which something is heard, one behind the other, for [`make_profile`].
@@ -52,7 +53,7 @@ def windows_as_clips(recording: Path) -> Iterator[dict[str, Any]]:
     Raises:
         AudioError: If it cannot be used.
     """
-    for cut in cut_windows(str(recording), overlap=0.0):
+    for cut in cut_windows(str(recording), window=window or WINDOW_SECONDS, overlap=0.0):
         if not cut.is_silent:
             yield {"array": cut.waveform, "sampling_rate": cut.sampling_rate}
 

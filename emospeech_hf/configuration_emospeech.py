@@ -87,6 +87,9 @@ class EmoSpeechConfig(PreTrainedConfig):
             `"mfcc"`, `"speech"` and `"text"` are. Not for fusions that take sequences.
         missing_modalities (`bool`, *optional*, defaults to `False`):
             Whether the model was trained to answer where speech or text is missing. The pipeline then takes either.
+        window_seconds (`float`, *optional*):
+            Length of the windows in which the pipeline hears long recordings; training sets it to the median of its
+            recordings, within 2 and 10 s. By default 8.
         temperature (`float`, *optional*, defaults to 1.0):
             The pipeline divides the logits by it before the softmax.
         kwargs:
@@ -131,6 +134,7 @@ class EmoSpeechConfig(PreTrainedConfig):
         layer_combination: str = "concat",
         standardize: bool | list[str] = False,
         missing_modalities: bool = False,
+        window_seconds: float | None = None,
         temperature: float = 1.0,
         **kwargs: Any,
     ) -> None:
@@ -149,6 +153,7 @@ class EmoSpeechConfig(PreTrainedConfig):
         self.layer_combination = layer_combination
         self.standardize = standardize
         self.missing_modalities = missing_modalities
+        self.window_seconds = window_seconds
         self.temperature = temperature
         self._check()
 
@@ -250,6 +255,8 @@ class EmoSpeechConfig(PreTrainedConfig):
             )
         if not 0 <= self.classifier_dropout < 1:
             raise ValueError(f"`classifier_dropout` is {self.classifier_dropout}; it must lie in [0, 1).")
+        if self.window_seconds is not None and not self.window_seconds > 0:
+            raise ValueError(f"`window_seconds` is {self.window_seconds}; it must be above 0.")
         if not self.temperature > 0:
             raise ValueError(f"`temperature` is {self.temperature}; it must be above 0.")
 

@@ -12,7 +12,7 @@ from transformers import Pipeline
 from .speaker_emospeech import SpeakerProfile
 from .timeline_emospeech import RecordingListener, VoiceActivity
 from .transcription_emospeech import Transcriber
-from .windows_emospeech import OVERLAP_SECONDS, WINDOW_SECONDS, cut_windows
+from .windows_emospeech import OVERLAP, WINDOW_SECONDS, cut_windows
 
 
 UNCERTAIN = "uncertain"
@@ -108,8 +108,8 @@ class AudioTextEmotionPipeline(Pipeline):
     def timeline(
         self,
         audio: Any,
-        window: float = WINDOW_SECONDS,
-        overlap: float = OVERLAP_SECONDS,
+        window: float | None = None,
+        overlap: float | None = None,
         separate_channels: bool = False,
         sampling_rate: int | None = None,
         speaker: str | os.PathLike[str] | SpeakerProfile | None = None,
@@ -126,9 +126,9 @@ class AudioTextEmotionPipeline(Pipeline):
 
         Args:
             audio: one recording, or an iterator of arrays of samples; see [`~windows_emospeech.cut_windows`].
-            window (`float`, *optional*, defaults to 8.0), overlap (`float`, *optional*, defaults to 2.0): length of a
-                window, and how much of it the next one hears again, in seconds. The last one ends with the recording,
-                and a recording shorter than a window is one of its own length.
+            window (`float`, *optional*), overlap (`float`, *optional*): length of a window, and how much of it the
+                next one hears again, in seconds; by default the config's `window_seconds`, or 8, and a quarter of it.
+                The last one ends with the recording, and a recording shorter than a window is one of its own length.
             separate_channels (`bool`, *optional*, defaults to `False`): hear each channel by itself, for recordings
                 with one person on each; otherwise channels are averaged.
             own_profile (`bool`, *optional*): make a profile of each channel from the recording itself, see
@@ -169,6 +169,8 @@ class AudioTextEmotionPipeline(Pipeline):
             if audio.get("text") is not None:
                 raise ValueError("Which words are said when is not known: leave `text` out, and give a transcriber.")
             sampling_rate, audio = audio.get("sampling_rate", sampling_rate), audio["audio"]
+        window = window or self.model.config.window_seconds or WINDOW_SECONDS
+        overlap = OVERLAP * window if overlap is None else overlap
         windows = cut_windows(audio, sampling_rate, window, overlap, separate_channels)
         listener = RecordingListener(self, preprocess.get("speaker"), abstain_below, voice_activity, progress)
         if own_profile:

@@ -15,7 +15,10 @@ from .audio_emospeech import AudioError, as_float, decode_channels
 
 
 WINDOW_SECONDS = 8.0
-OVERLAP_SECONDS = 2.0
+"""Length of a window where nothing else is known."""
+
+OVERLAP = 0.25
+"""Share of a window that the next one hears again."""
 
 SILENCE_DECIBELS = -60.0
 """A window that nowhere gets louder than this is silence: decibels under full scale, mean over `SILENCE_SECONDS`."""
@@ -72,7 +75,7 @@ class WindowCutter:
         self,
         sampling_rate: int,
         window: float = WINDOW_SECONDS,
-        overlap: float = OVERLAP_SECONDS,
+        overlap: float = OVERLAP * WINDOW_SECONDS,
         channel: int = 0,
     ) -> None:
         check_window(window, overlap)
@@ -126,7 +129,7 @@ def cut_windows(
     audio: Any,
     sampling_rate: int | None = None,
     window: float = WINDOW_SECONDS,
-    overlap: float = OVERLAP_SECONDS,
+    overlap: float = OVERLAP * WINDOW_SECONDS,
     separate_channels: bool = False,
 ) -> Iterator[Window]:
     """

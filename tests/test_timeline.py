@@ -106,6 +106,16 @@ def test_streaming_answers_before_the_end(listener: AudioTextEmotionPipeline, re
         assert streamed["scores"] == pytest.approx(stored["scores"], abs=1e-5)
 
 
+def test_windows_are_as_long_as_the_model_says(listener: AudioTextEmotionPipeline, recording: Path) -> None:
+    def spans(**arguments: float) -> list[tuple[float, float]]:
+        return [(found["start"], found["end"]) for found in listener.timeline(str(recording), **arguments)]
+
+    assert spans() == [(0, 8), (3, 11)]
+    listener.model.config.window_seconds = 4.0
+    assert spans() == [(0, 4), (3, 7), (6, 10), (7, 11)]
+    assert spans(window=6.0, overlap=0.0) == [(0, 6), (5, 11)]
+
+
 def test_options(listener: AudioTextEmotionPipeline, recording: Path) -> None:
     listener.model.config.temperature = 50.0  # MFCC in the hundreds make random weights sure of themselves
     doubtful = listener(str(recording), return_timestamps=True, abstain_below=0.999)

@@ -59,9 +59,11 @@ def add_commands(commands: Any) -> None:
     timeline.add_argument(
         "--abstain-below", "--abstain_below", type=float, default=0.0, metavar="SCORE", help="say uncertain below this"
     )
-    timeline.add_argument("--window", type=float, default=8.0, metavar="SECONDS", help="of one answer (default: 8)")
     timeline.add_argument(
-        "--overlap", type=float, default=2.0, metavar="SECONDS", help="heard again by the next window (default: 2)"
+        "--window", type=float, metavar="SECONDS", help="of one answer (default: as long as the training recordings)"
+    )
+    timeline.add_argument(
+        "--overlap", type=float, metavar="SECONDS", help="heard again by the next window (default: a quarter)"
     )
     timeline.add_argument(
         "--separate-channels", "--separate_channels", action="store_true", help="one person is on each channel"
@@ -176,10 +178,13 @@ def run_timeline(options: argparse.Namespace) -> None:
 
 def run_adapt(options: argparse.Namespace) -> None:
     """`emospeech adapt`."""
+    from transformers import AutoConfig
+
     from ..adaptation import find_clips, make_profile, read_labels, windows_as_clips
     from ..speaker_emospeech import PRIOR_CLIPS, VARIED
 
-    clips: Any = windows_as_clips(options.data) if options.data.is_file() else find_clips(options.data)
+    window = AutoConfig.from_pretrained(options.model, revision=options.revision or "main").window_seconds
+    clips: Any = windows_as_clips(options.data, window) if options.data.is_file() else find_clips(options.data)
     if options.labels is not None and options.data.is_file():
         raise ValueError("--labels are of recordings in a folder: give one as --data.")
     labels = None if options.labels is None else read_labels(options.labels, clips)

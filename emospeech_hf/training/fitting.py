@@ -1,12 +1,17 @@
-"""What is fitted in one step and not trained: the standardisation of embeddings, and the temperature of the scores."""
+"""
+What is fitted in one step and not trained: the standardisation of embeddings, the temperature of the scores, the length
+of windows.
+"""
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import soundfile
 import torch
 from datasets import Dataset
 from scipy.optimize import minimize_scalar
@@ -19,6 +24,31 @@ from .features import FeatureTable
 
 LEAST_GROUPS = 5
 """Speakers or videos that a temperature is fitted on, at the least."""
+
+
+WINDOW_RANGE = (2.0, 10.0)
+"""Seconds, shortest and longest of a window that is fitted."""
+
+
+def fit_window(model: EmoSpeechForEmotionClassification, train: Dataset) -> None:
+    """
+    Have the model hear long recordings in windows as long as its training recordings. What a speech encoder says of a
+    second depends on what is around it: on windows of other lengths strangers were told much worse
+    (docs/experiments.md).
+
+    Args:
+        model ([`EmoSpeechForEmotionClassification`]): its config is changed, if it hears.
+        train (`Dataset`): the training split, of the schema.
+    """
+    if not model.config.uses_speech:
+        return
+    seconds = []
+    for audio in train["audio"]:
+        if audio is not None:
+            found = soundfile.info(io.BytesIO(audio["bytes"]) if audio.get("bytes") is not None else audio["path"])
+            seconds.append(found.duration)
+    if seconds:
+        model.config.window_seconds = round(float(np.clip(np.median(seconds), *WINDOW_RANGE)), 1)
 
 
 def fit_standardization(model: EmoSpeechForEmotionClassification, train: FeatureTable) -> None:

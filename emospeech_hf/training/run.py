@@ -34,7 +34,7 @@ from .checkpoint import load_checkpoint, set_trained_weights
 from .cost import estimate_energy, measure_speed
 from .cross_fitting import cross_fitted_logits
 from .features import FeatureBuilder, FeatureTable
-from .fitting import can_tell_temperature, center_speakers, fit_standardization, fit_temperature
+from .fitting import can_tell_temperature, center_speakers, fit_standardization, fit_temperature, fit_window
 from .loop import EmotionTrainer
 from .recipe import Recipe
 from .recipe_files import recipe_from_dict
@@ -130,6 +130,7 @@ def _train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
     with accelerator.main_process_first():
         tables, corpus, split_report = prepare_data(recipe, options, model, processor, accelerator)
     train_table, groups = tables["train"].with_other_speeds(corpus["train"]["group"])
+    fit_window(model, corpus["train"])
     fit_standardization(model, train_table)
     if recipe.training.center_speakers:
         center_speakers(model, train_table, groups)
@@ -179,6 +180,7 @@ def _train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
         alone = {name: trainer.predict(tables[split], ALONE[name]) for name in MODALITIES}
         references, has = np.asarray(corpus[split]["label"]), tables[split].columns.get("modality_mask")
         metrics["macro_f1_by_modality"] = score_modalities(metrics["macro_f1"], references, alone, has)
+    metrics["window_seconds"] = model.config.window_seconds
     metrics["energy"] = estimate_energy(metrics["minutes"], accelerator.device.type, accelerator.num_processes)
     metrics["speed"] = measure_speed(accelerator.unwrap_model(model), processor)
     if accelerator.is_main_process:
@@ -382,6 +384,7 @@ def load_run(output_dir: Path) -> tuple[EmoSpeechForEmotionClassification, EmoSp
     metrics = json.loads(metrics_file.read_text(encoding="utf-8")) if metrics_file.is_file() else None
     if metrics is not None and "temperature" in metrics:
         model.config.temperature = metrics["temperature"]["value"]
+        model.config.window_seconds = metrics.get("window_seconds")
     return model.eval(), processor, metrics
 
 

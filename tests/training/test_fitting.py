@@ -7,15 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from datasets import Dataset
 from scipy.special import log_softmax, softmax
+from transformers import BertConfig
 
 from emospeech_hf import EmoSpeechConfig, EmoSpeechForEmotionClassification
 from emospeech_hf.evaluation import calibration
 from emospeech_hf.training import RunOptions, load_recipe, load_run, train
 from emospeech_hf.training.features import FeatureTable
-from emospeech_hf.training.fitting import center_speakers, fit_standardization, fit_temperature
+from emospeech_hf.training.fitting import center_speakers, fit_standardization, fit_temperature, fit_window
 
 from ..conftest import write_corpus
 
@@ -141,3 +143,22 @@ def test_rows_without_speech_take_no_part_in_its_mean() -> None:
     expected = (means - means[hears].mean(axis=0)) / means[hears].std(axis=0)
     np.testing.assert_allclose(shift[2], expected[[2, 4]].mean(axis=0), atol=1e-5)
     assert (shift[5] == 0).all()
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [([0.5, 1.0, 9.0], 2.0), ([3.0, 4.21, 30.0], 4.2), ([20.0], 10.0)])
+def test_windows_are_as_long_as_the_training_recordings(
+    seconds: list[float], expected: float, tmp_path: Path, text_config: BertConfig
+) -> None:
+    audio: list[dict[str, object] | None] = []
+    for number, length in enumerate(seconds):
+        path = tmp_path / f"{number}.wav"
+        soundfile.write(path, np.zeros(round(length * 8000)), 8000)
+        # As a path, and as bytes.
+        audio.append({"path": str(path), "bytes": path.read_bytes() if number % 2 else None})
+    train = Dataset.from_dict({"audio": [*audio, None]})
+    model = EmoSpeechForEmotionClassification(EmoSpeechConfig(text_config=None, num_mfcc=4))
+    fit_window(model, train)
+    assert model.config.window_seconds == expected
+    reader = EmoSpeechForEmotionClassification(EmoSpeechConfig(text_config=text_config, num_mfcc=0))
+    fit_window(reader, train)
+    assert reader.config.window_seconds is None
