@@ -84,7 +84,7 @@ def main() -> None:
     parser.add_argument("--moods", type=int, nargs="+", default=[6, 3, 2], metavar="N", help="in the recordings")
     parser.add_argument("--together", action="store_true", help="a fold's speakers in one recording")
     parser.add_argument("--voice-activity", action="store_true", help="hear speech without its pauses")
-    parser.add_argument("--window", type=float, default=8.0, metavar="SECONDS")
+    parser.add_argument("--window", type=float, metavar="SECONDS", help="(default: as long as the training recordings)")
     options = parser.parse_args()
     voice_activity = VoiceActivity() if options.voice_activity else None
     corpus = load_corpus(options.data, ("speech",))
@@ -109,7 +109,6 @@ def main() -> None:
                             classify.timeline(
                                 audio,
                                 window=options.window,
-                                overlap=options.window / 4,
                                 own_profile=asked,
                                 voice_activity=voice_activity,
                             )
