@@ -84,7 +84,7 @@ def main() -> None:
     parser.add_argument("--moods", type=int, nargs="+", default=[6, 3, 2], metavar="N", help="in the recordings")
     parser.add_argument("--together", action="store_true", help="a fold's speakers in one recording")
     parser.add_argument("--voice-activity", action="store_true", help="hear speech without its pauses")
-    parser.add_argument("--window", type=float, metavar="SECONDS", help="(default: as long as the training recordings)")
+    parser.add_argument("--window", type=float, metavar="SECONDS", help="(default: the model's)")
     options = parser.parse_args()
     voice_activity = VoiceActivity() if options.voice_activity else None
     corpus = load_corpus(options.data, ("speech",))
@@ -100,7 +100,9 @@ def main() -> None:
             rows = np.flatnonzero(chosen)
             own = [recordings[test.ids[row]] for row in rows]
             for number in options.moods:
-                moods = np.random.default_rng(0).permutation(len(EMOTIONS))[:number]
+                # Drawn anew for each recording, and the same ones in every run.
+                draw = np.random.default_rng([number, len(scores[number])])
+                moods = draw.permutation(len(EMOTIONS))[:number]
                 waveform, truth = join_clips(own, labels[rows], moods, groups[rows])
                 audio = {"array": waveform, "sampling_rate": RATE}
                 plain, helped = (

@@ -88,8 +88,8 @@ class EmoSpeechConfig(PreTrainedConfig):
         missing_modalities (`bool`, *optional*, defaults to `False`):
             Whether the model was trained to answer where speech or text is missing. The pipeline then takes either.
         window_seconds (`float`, *optional*):
-            Length of the windows in which the pipeline hears long recordings; training sets it to the median of its
-            recordings, within 2 and 10 s. By default 8.
+            Length of the windows in which the pipeline hears long recordings; training sets it to 5/3 of the median
+            of its recordings, within 2 and 10 s. By default 8.
         temperature (`float`, *optional*, defaults to 1.0):
             The pipeline divides the logits by it before the softmax.
         kwargs:

@@ -60,7 +60,10 @@ def add_commands(commands: Any) -> None:
         "--abstain-below", "--abstain_below", type=float, default=0.0, metavar="SCORE", help="say uncertain below this"
     )
     timeline.add_argument(
-        "--window", type=float, metavar="SECONDS", help="of one answer (default: as long as the training recordings)"
+        "--window",
+        type=float,
+        metavar="SECONDS",
+        help="of one answer (default: a little longer than the training recordings)",
     )
     timeline.add_argument(
         "--overlap", type=float, metavar="SECONDS", help="heard again by the next window (default: a quarter)"

@@ -26,14 +26,17 @@ LEAST_GROUPS = 5
 """Speakers or videos that a temperature is fitted on, at the least."""
 
 
+WINDOW_LENGTH = 5 / 3
+"""Length of a window, in the median length of the training recordings: longer ones tell more, and are less like them."""
+
 WINDOW_RANGE = (2.0, 10.0)
 """Seconds, shortest and longest of a window that is fitted."""
 
 
 def fit_window(model: EmoSpeechForEmotionClassification, train: Dataset) -> None:
     """
-    Have the model hear long recordings in windows as long as its training recordings. What a speech encoder says of a
-    second depends on what is around it: on windows of other lengths strangers were told much worse
+    Have the model hear long recordings in windows not much longer than its training recordings. What a speech encoder
+    says of a second depends on what is around it: in windows three times as long, strangers were told much worse
     (docs/experiments.md).
 
     Args:
@@ -48,7 +51,7 @@ def fit_window(model: EmoSpeechForEmotionClassification, train: Dataset) -> None
             found = soundfile.info(io.BytesIO(audio["bytes"]) if audio.get("bytes") is not None else audio["path"])
             seconds.append(found.duration)
     if seconds:
-        model.config.window_seconds = round(float(np.clip(np.median(seconds), *WINDOW_RANGE)), 1)
+        model.config.window_seconds = round(float(np.clip(WINDOW_LENGTH * np.median(seconds), *WINDOW_RANGE)), 1)
 
 
 def fit_standardization(model: EmoSpeechForEmotionClassification, train: FeatureTable) -> None:
