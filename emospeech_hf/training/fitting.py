@@ -27,7 +27,7 @@ LEAST_GROUPS = 5
 
 
 WINDOW_LENGTH = 5 / 3
-"""Length of a window, in the median length of the training recordings: longer ones tell more, and are less like them."""
+"""Length of a window, in medians of the training recordings: longer ones tell more, and are less like those."""
 
 WINDOW_RANGE = (2.0, 10.0)
 """Seconds, shortest and longest of a window that is fitted."""
