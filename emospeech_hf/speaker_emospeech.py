@@ -44,7 +44,7 @@ class SpeakerProfile:
     labelled: int = 0
 
     @classmethod
-    def fit(cls, embeddings: torch.Tensor, scores: torch.Tensor) -> SpeakerProfile:
+    def fit(cls, embeddings: torch.Tensor, scores: torch.Tensor, chosen: bool = True) -> SpeakerProfile:
         """
         From clips without labels. The mean of clips that are all of one mood holds that mood, and taking it off would
         take the mood away; so the profile shrinks towards nobody in particular where the clips are few, or where the
@@ -54,6 +54,8 @@ class SpeakerProfile:
             embeddings (`torch.Tensor` of shape `(clips, speech width)`): from
                 [`EmoSpeechModel.get_speaker_embeddings`].
             scores (`torch.Tensor` of shape `(clips, classes)`): probabilities of the emotions, without a profile.
+            chosen (`bool`, *optional*, defaults to `True`): whether somebody chose the clips, of several moods as they
+                were asked to. If not, as of the windows of a recording, clips of one mood count for nothing.
 
         Returns:
             [`SpeakerProfile`]
@@ -62,7 +64,7 @@ class SpeakerProfile:
         shares = torch.bincount(scores.argmax(dim=1), minlength=scores.shape[1]) / clips
         # The exponential of the entropy counts the emotions, the rare ones less.
         variety = float(torch.special.entr(shares).sum().exp())
-        weight = clips / (clips + PRIOR_CLIPS) * min(1.0, variety / VARIED)
+        weight = clips / (clips + PRIOR_CLIPS) * min(1.0, (variety if chosen else variety - 1) / VARIED)
         return cls(weight * embeddings.mean(dim=0), clips, weight)
 
     def with_labels(self, embeddings: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> SpeakerProfile:

@@ -117,7 +117,7 @@ class RecordingListener:
         with torch.no_grad():
             given = {name: inputs[name] for name in ("mfcc_means", "speech_embeds") if name in inputs}
             embeddings = self.model.emospeech.get_speaker_embeddings(**given)
-            profile = SpeakerProfile.fit(embeddings.float().cpu(), scores)
+            profile = SpeakerProfile.fit(embeddings.float().cpu(), scores, chosen=False)
             logits: torch.Tensor = self.model(**inputs, **self._profile_inputs(profile, len(heard))).logits
         return logits.float().cpu()
 

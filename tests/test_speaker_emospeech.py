@@ -53,6 +53,16 @@ def test_one_sided_clips_count_a_third() -> None:
     assert angry.weight < mixed.weight < 12 / (12 + PRIOR_CLIPS)
 
 
+def test_clips_that_nobody_chose_count_by_the_moods_behind_the_first() -> None:
+    embeddings, share = torch.randn(12, 5), 12 / (12 + PRIOR_CLIPS)
+    one_mood = SpeakerProfile.fit(embeddings, scores_of(*[0] * 12), chosen=False)
+    assert one_mood.weight == pytest.approx(0)
+    two_moods = SpeakerProfile.fit(embeddings, scores_of(*[0] * 6, *[1] * 6), chosen=False)
+    assert two_moods.weight == pytest.approx(share / 3)
+    varied = SpeakerProfile.fit(embeddings, scores_of(*range(6), *range(6)), chosen=False)
+    assert varied.weight == pytest.approx(share)
+
+
 def test_round_trip_and_another_kind_of_file(tmp_path: Path) -> None:
     profile = SpeakerProfile.fit(torch.randn(7, 5), scores_of(0, 1, 2, 3, 4, 5, 5))
     profile.save(tmp_path / "ana.safetensors")
