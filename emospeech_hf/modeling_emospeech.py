@@ -11,7 +11,12 @@ from .backbone_emospeech import EmoSpeechModel, EmoSpeechPreTrainedModel
 from .configuration_emospeech import EmoSpeechConfig
 from .embedding_fusion_emospeech import classifier
 from .encoders_emospeech import load_encoder
+from .fusion_emospeech import FUSIONS  # noqa: F401 (see `MODEL_CODE`; so are the others that are marked)
 from .outputs_emospeech import EmoSpeechClassifierOutput
+from .pooling_emospeech import POOLINGS  # noqa: F401
+from .remote_code_emospeech import MODEL_CODE  # noqa: F401
+from .sequence_fusion_emospeech import AttentionFusion  # noqa: F401
+from .whisper_emospeech import is_whisper  # noqa: F401
 
 
 class EmoSpeechForEmotionClassification(EmoSpeechPreTrainedModel):
@@ -184,4 +189,4 @@ class EmoSpeechForEmotionClassification(EmoSpeechPreTrainedModel):
         return added if modality_mask is None else torch.where(modality_mask[:, :1].bool(), added, 0.0)
 
 
-__all__ = ["EmoSpeechForEmotionClassification"]
+__all__ = ["EmoSpeechForEmotionClassification", "EmoSpeechModel"]

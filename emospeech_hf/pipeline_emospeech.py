@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from transformers import Pipeline
 
+from .audio_emospeech import AudioError  # noqa: F401 (see `MODEL_CODE`)
 from .speaker_emospeech import SpeakerProfile
 from .timeline_emospeech import RecordingListener, VoiceActivity
 from .transcription_emospeech import Transcriber

@@ -17,6 +17,7 @@ from transformers import (
 )
 
 from .audio_emospeech import as_batch
+from .configuration_emospeech import MFCC_SAMPLING_RATE  # noqa: F401 (see `MODEL_CODE`)
 from .feature_extraction_emospeech import EmoSpeechFeatureExtractor
 from .remote_code_emospeech import PROCESSOR_CODE, is_remote_code
 

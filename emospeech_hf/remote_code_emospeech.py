@@ -9,11 +9,14 @@ from typing import Any
 
 MODEL_CODE = {
     "AutoConfig": "configuration_emospeech.EmoSpeechConfig",
-    "AutoModel": "backbone_emospeech.EmoSpeechModel",
+    "AutoModel": "modeling_emospeech.EmoSpeechModel",
     "AutoModelForAudioClassification": "modeling_emospeech.EmoSpeechForEmotionClassification",
     "AutoModelForSequenceClassification": "modeling_emospeech.EmoSpeechForEmotionClassification",
 }
-"""The `auto_map` of a model's config."""
+"""
+The `auto_map` of a model's config. Of a file that is named here, transformers up to 5.0 copies what it imports itself,
+and not what that imports in turn; so these files import all that they stand on.
+"""
 
 PROCESSOR_CODE = {
     "AutoFeatureExtractor": "feature_extraction_emospeech.EmoSpeechFeatureExtractor",

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import emospeech_hf
+from emospeech_hf.remote_code_emospeech import MODEL_CODE, PIPELINE_CODE, PROCESSOR_CODE
 
 
 PACKAGE = Path(emospeech_hf.__file__).parent
@@ -49,6 +50,35 @@ def test_ground_floor_stands_alone(path: Path) -> None:
         else:
             assert level == 1
             assert name.endswith("_emospeech"), name
+
+
+ENTRIES = sorted(
+    {
+        name.split(".")[0]
+        for name in (
+            *MODEL_CODE.values(),
+            *PROCESSOR_CODE.values(),
+            *(task["impl"] for task in PIPELINE_CODE.values()),
+        )
+    }
+)
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_an_entry_of_the_remote_code_imports_all_that_it_stands_on(entry: str) -> None:
+    """transformers up to 5.0 copies an entry and what it imports itself; the next file down is not found then."""
+
+    def own(name: str) -> set[str]:
+        return {found for level, found in imports_of(PACKAGE / f"{name}.py") if level == 1}
+
+    direct = own(entry)
+    waiting, needed = list(direct), set()
+    while waiting:
+        name = waiting.pop()
+        if name not in needed:
+            needed.add(name)
+            waiting += own(name)
+    assert needed - {entry} <= direct
 
 
 @pytest.mark.parametrize("part", ARROWS)
