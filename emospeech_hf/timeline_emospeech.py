@@ -29,6 +29,9 @@ NO_SPEECH = "no speech"
 LEAST_SPEECH = 0.25
 """Seconds of speech that a window must hold for its emotion to be told, where voice activity is looked for."""
 
+KEPT_ROWS = 1024
+"""Windows whose embeddings lie in one block of memory."""
+
 VoiceActivity = Callable[[np.ndarray, int], Sequence[tuple[float, float]]]
 
 
@@ -74,6 +77,7 @@ class RecordingListener:
         self.abstain_below = abstain_below
         self.voice_activity = voice_activity
         self.progress = progress
+        self._blocks: dict[str, tuple[torch.Tensor, int]] = {}
 
     def entries(self, windows: Iterable[Window], batch_size: int) -> Iterator[dict[str, Any]]:
         """
@@ -179,7 +183,16 @@ class RecordingListener:
                 kept[name] = output[name]
         for row, (heard, _) in enumerate(sounding):
             heard.logits = output.logits[row].float().cpu()
-            heard.inputs = {name: value[row].cpu() for name, value in kept.items()}
+            heard.inputs = {name: self._keep(name, value[row]) for name, value in kept.items()}
+
+    def _keep(self, name: str, row: torch.Tensor) -> torch.Tensor:
+        """A copy in a block of many: small pieces that outlive large ones would leave holes in the memory."""
+        block, used = self._blocks.get(name, (None, KEPT_ROWS))
+        if block is None or used == KEPT_ROWS:
+            block, used = torch.empty((KEPT_ROWS, *row.shape), dtype=row.dtype), 0
+        block[used] = row
+        self._blocks[name] = (block, used + 1)
+        return block[used]
 
     def _profile_inputs(self, profile: SpeakerProfile, rows: int) -> dict[str, torch.Tensor]:
         return {name: value.to(self.model.device) for name, value in profile.model_inputs(rows).items()}
