@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from .data.folder import AUDIO_SUFFIXES, read_csv
 from .data.rows import check_rows
 from .inference import load_pipeline
 from .speaker_emospeech import SpeakerProfile
+from .timeline_emospeech import in_batches
 from .windows_emospeech import WINDOW_SECONDS, cut_windows
 
 
@@ -109,7 +109,7 @@ def make_profile(
     classify = load_pipeline(model, revision)
     network, extractor = classify.model, classify.processor.feature_extractor
     embeddings, logits, given = [], [], []
-    for batch in tqdm(_batches(clips), desc="Listening", unit="batch"):
+    for batch in tqdm(in_batches(clips, BATCH_SIZE), desc="Listening", unit="batch"):
         inputs = extractor(batch, return_tensors="pt").to(network.device)
         with torch.no_grad():
             # A transcript that is not there counts for nothing.
@@ -128,15 +128,8 @@ def make_profile(
     for part in given:
         rows = len(next(tensor for tensor in part.values() if tensor is not None))
         present = torch.tensor([[True, False]] * rows, device=network.device)
-        shift = profile.shift.to(network.device).expand(rows, -1)
         with torch.no_grad():
-            output = network(**part, modality_mask=present, speaker_shift=shift)
+            output = network(**part, modality_mask=present, **profile.model_inputs(rows, network.device))
         shifted.append(output.logits.float().cpu())
     known = torch.tensor([network.config.label2id[label] for label in told.values()])
     return profile.with_labels(torch.cat(embeddings)[list(told)], torch.cat(shifted)[list(told)], known)
-
-
-def _batches(clips: Iterable[Any]) -> Iterator[list[Any]]:
-    remaining = iter(clips)
-    while batch := list(islice(remaining, BATCH_SIZE)):
-        yield batch

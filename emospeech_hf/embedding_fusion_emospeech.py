@@ -86,8 +86,8 @@ class MeanFusion(nn.Module):
     def __init__(self, input_dims: list[int], config: EmoSpeechConfig) -> None:
         super().__init__()
         width = config.fusion_dim
-        self.projections = nn.ModuleList([normalized_projection(input_dim, width) for input_dim in input_dims])
-        self.output_dim = config.fusion_dim
+        self.projections = normalized_projections(input_dims, width)
+        self.output_dim = width
 
     def forward(
         self,
@@ -123,8 +123,7 @@ class GatedFusion(MeanFusion):
         """See [`NoFusion.forward`]; a row without any source gives zeros."""
         projected, real = _side_by_side(self.projections, sources, present)
         gates = torch.stack([gate(projected[:, place]) for place, gate in enumerate(self.gates)], dim=1)
-        shares = gates.masked_fill(~real.unsqueeze(-1), torch.finfo(gates.dtype).min).softmax(dim=1)
-        return hide((shares * projected).sum(dim=1), real.any(dim=1))
+        return _weighed(projected, gates, real)
 
 
 class LateFusion(nn.Module):
@@ -162,8 +161,7 @@ class LateFusion(nn.Module):
     ) -> torch.Tensor:
         """See [`NoFusion.forward`]; the result are logits. A row without any source gives zeros."""
         logits, real = _side_by_side(self.classifiers, sources, present)
-        shares = self.source_weights.expand(real.shape).masked_fill(~real, torch.finfo(logits.dtype).min).softmax(dim=1)
-        return hide((shares.unsqueeze(-1) * logits).sum(dim=1), real.any(dim=1))
+        return _weighed(logits, self.source_weights.expand(real.shape).unsqueeze(-1), real)
 
 
 def classifier(input_dim: int, config: EmoSpeechConfig) -> nn.Sequential:
@@ -184,8 +182,11 @@ def classifier(input_dim: int, config: EmoSpeechConfig) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Dropout(config.classifier_dropout), nn.Linear(input_dim, config.num_labels))
 
 
-def normalized_projection(input_dim: int, fusion_dim: int) -> nn.Module:
-    return nn.Sequential(nn.Linear(input_dim, fusion_dim), nn.LayerNorm(fusion_dim))
+def normalized_projections(input_dims: list[int], fusion_dim: int) -> nn.ModuleList:
+    """For each source, a projection to the same width, and a norm."""
+    return nn.ModuleList(
+        [nn.Sequential(nn.Linear(input_dim, fusion_dim), nn.LayerNorm(fusion_dim)) for input_dim in input_dims]
+    )
 
 
 def hide(values: torch.Tensor, real: torch.Tensor | None) -> torch.Tensor:
@@ -208,6 +209,15 @@ def _side_by_side(
     return torch.stack(outputs, dim=1), torch.stack(rows, dim=1)
 
 
+def _weighed(values: torch.Tensor, scores: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+    """
+    Mean of the sources' values, (batch, sources, width), by the softmax of their scores, (batch, sources, width or 1),
+    among those that a row has; zeros where it has none.
+    """
+    shares = scores.masked_fill(~real.unsqueeze(-1), torch.finfo(scores.dtype).min).softmax(dim=1)
+    return hide((shares * values).sum(dim=1), real.any(dim=1))
+
+
 __all__ = [
     "ConcatFusion",
     "GatedFusion",
@@ -216,5 +226,5 @@ __all__ = [
     "NoFusion",
     "classifier",
     "hide",
-    "normalized_projection",
+    "normalized_projections",
 ]

@@ -120,8 +120,7 @@ def explain(
     preprocess, _, _ = classify._sanitize_parameters(speaker=speaker)
     prepared = classify.preprocess(utterance, **preprocess)
     heard = prepared.pop("heard", None)
-    if classify.processor.feature_extractor.bands_first and "input_features" in prepared:
-        prepared["input_features"] = prepared["input_features"].transpose(1, 2)
+    classify._turn_bands(prepared)
     inputs = {name: value.to(model.device) for name, value in prepared.items()}
     sources = _Sources(classify, inputs)
     with torch.no_grad():

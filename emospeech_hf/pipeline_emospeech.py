@@ -147,22 +147,20 @@ class AudioTextEmotionPipeline(Pipeline):
             `Iterator[dict]`: for each window `start` and `end` in seconds, `channel`, `text` (what the transcriber
             heard, or `None`), `label`, its `score`, and all `scores` by label. The label is `"silence"` where there is
             nothing to hear, `"no speech"` where voice activity finds none, and `"no words"` where the model reads and
-            the transcriber hears none; score is `None`
-            there, and `scores` is empty. With `abstain_below`, it may be `"uncertain"`.
+            the transcriber hears none; score is `None` there, and `scores` is empty. With `abstain_below`, it may be
+            `"uncertain"`.
 
         Raises:
             ValueError: If the model needs a transcript and there is no transcriber, or an argument does not fit.
             AudioError: If the recording cannot be used.
         """
-        if "speech" not in self.model.config.modalities and self.transcriber is None:
-            raise ValueError("This model reads and does not hear: give the pipeline a transcriber.")
         config = self.model.config
+        if "speech" not in config.modalities and self.transcriber is None:
+            raise ValueError("This model reads and does not hear: give the pipeline a transcriber.")
         if "text" in config.modalities and self.transcriber is None and not config.missing_modalities:
             raise ValueError("This model also reads: give the pipeline a transcriber, or use a model of speech alone.")
         if batch_size < 1:
             raise ValueError(f"`batch_size` is {batch_size}; it must be at least 1.")
-        if own_profile is None:
-            own_profile = self.model.config.takes_profiles and speaker is None and not isinstance(audio, Iterator)
         if own_profile and speaker is not None:
             raise ValueError("`own_profile` makes a profile, and `speaker` gives one: leave one of them out.")
         preprocess, _, _ = self._sanitize_parameters(speaker=speaker, abstain_below=abstain_below)
@@ -170,7 +168,9 @@ class AudioTextEmotionPipeline(Pipeline):
             if audio.get("text") is not None:
                 raise ValueError("Which words are said when is not known: leave `text` out, and give a transcriber.")
             sampling_rate, audio = audio.get("sampling_rate", sampling_rate), audio["audio"]
-        window = window or self.model.config.window_seconds or WINDOW_SECONDS
+        if own_profile is None:
+            own_profile = config.takes_profiles and speaker is None and not isinstance(audio, Iterator)
+        window = window or config.window_seconds or WINDOW_SECONDS
         overlap = OVERLAP * window if overlap is None else overlap
         windows = cut_windows(audio, sampling_rate, window, overlap, separate_channels)
         listener = RecordingListener(self, preprocess.get("speaker"), abstain_below, voice_activity, progress)
@@ -216,14 +216,20 @@ class AudioTextEmotionPipeline(Pipeline):
         if self.model.config.missing_modalities and "modality_mask" not in model_inputs:
             # Every row has it, so that rows with and without can stand in one batch.
             model_inputs["modality_mask"] = torch.ones(1, 2, dtype=torch.bool)
-        if self.processor.feature_extractor.bands_first and "input_features" in model_inputs:
-            # transformers makes a batch of recordings by filling up the second dimension, which must be time.
-            model_inputs["input_features"] = model_inputs["input_features"].transpose(1, 2)
+        self._turn_bands(model_inputs)
         if speaker is not None:
             model_inputs.update(speaker.model_inputs(1))
         if self.transcriber is not None:
             model_inputs["heard"] = heard
         return model_inputs
+
+    def _turn_bands(self, model_inputs: Any) -> None:
+        """
+        Turn Whisper's mel bands behind its frames, and back: transformers makes a batch of recordings by filling up the
+        second dimension, which must be time.
+        """
+        if self.processor.feature_extractor.bands_first and "input_features" in model_inputs:
+            model_inputs["input_features"] = model_inputs["input_features"].transpose(1, 2)
 
     def _as_utterance(self, inputs: Any, keys: list[str]) -> dict[str, Any]:
         if isinstance(inputs, Mapping) and any(key in inputs for key in ("audio", "text")):
@@ -241,8 +247,7 @@ class AudioTextEmotionPipeline(Pipeline):
 
     def _forward(self, model_inputs: Any) -> dict[str, Any]:
         heard = {"heard": model_inputs.pop("heard")} if "heard" in model_inputs else {}
-        if self.processor.feature_extractor.bands_first and "input_features" in model_inputs:
-            model_inputs["input_features"] = model_inputs["input_features"].transpose(1, 2)
+        self._turn_bands(model_inputs)
         return {"logits": self.model(**model_inputs).logits, **heard}
 
     def postprocess(

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from .configuration_emospeech import EmoSpeechConfig
-from .embedding_fusion_emospeech import hide, normalized_projection
+from .embedding_fusion_emospeech import hide, normalized_projections
 
 
 QUERY_BLOCK = 512
@@ -33,7 +33,7 @@ class AttentionFusion(nn.Module):
     def __init__(self, input_dims: list[int], config: EmoSpeechConfig) -> None:
         super().__init__()
         width = config.fusion_dim
-        self.projections = nn.ModuleList([normalized_projection(input_dim, width) for input_dim in input_dims])
+        self.projections = normalized_projections(input_dims, width)
         self.scorers = nn.ModuleList(
             [
                 nn.Sequential(
@@ -93,7 +93,7 @@ class MultiheadFusion(nn.Module):
         super().__init__()
         self.num_heads = config.fusion_heads
         width = config.fusion_dim
-        self.projections = nn.ModuleList([normalized_projection(input_dim, width) for input_dim in input_dims])
+        self.projections = normalized_projections(input_dims, width)
         # Query, key and value in one.
         self.attention_inputs = nn.ModuleList([nn.Linear(width, 3 * width) for _ in input_dims])
         self.attention_outputs = nn.ModuleList([nn.Linear(width, width) for _ in input_dims])
@@ -164,7 +164,7 @@ class CrossAttentionFusion(nn.Module):
         super().__init__()
         width = config.fusion_dim
         self.num_heads = config.fusion_heads
-        self.projections = nn.ModuleList([normalized_projection(input_dim, width) for input_dim in input_dims])
+        self.projections = normalized_projections(input_dims, width)
         self.queries = nn.ModuleList([nn.Linear(width, width) for _ in input_dims])
         # Key and value in one.
         self.answers = nn.ModuleList([nn.Linear(width, 2 * width) for _ in input_dims])

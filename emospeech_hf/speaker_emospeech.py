@@ -103,17 +103,18 @@ class SpeakerProfile:
         correction = (parts.detach().T @ shifted).float()
         return replace(self, correction=correction, labelled=len(labels))
 
-    def model_inputs(self, rows: int) -> dict[str, torch.Tensor]:
+    def model_inputs(self, rows: int, device: torch.device | str = "cpu") -> dict[str, torch.Tensor]:
         """
         Args:
             rows (`int`): utterances in the batch, all of this speaker.
+            device (`torch.device`, *optional*, defaults to `"cpu"`): where the model is.
 
         Returns:
             `dict[str, torch.Tensor]`: `speaker_shift` and, where there is one, `speaker_correction`.
         """
-        inputs = {"speaker_shift": self.shift.expand(rows, -1)}
+        inputs = {"speaker_shift": self.shift.to(device).expand(rows, -1)}
         if self.correction is not None:
-            inputs["speaker_correction"] = self.correction.expand(rows, -1, -1)
+            inputs["speaker_correction"] = self.correction.to(device).expand(rows, -1, -1)
         return inputs
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -22,7 +22,6 @@ SILENCE = "silence"
 NO_WORDS = "no words"
 """Label of a window in which the transcriber hears none, of a model that reads."""
 
-
 NO_SPEECH = "no speech"
 """Label of a window with sound in which voice activity finds nobody who speaks: noise, music."""
 
@@ -32,7 +31,23 @@ LEAST_SPEECH = 0.25
 KEPT_ROWS = 1024
 """Windows whose embeddings lie in one block of memory."""
 
+Item = TypeVar("Item")
+
 VoiceActivity = Callable[[np.ndarray, int], Sequence[tuple[float, float]]]
+
+
+def in_batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """
+    Args:
+        items (`Iterable`): of any length; only one batch of them is held.
+        size (`int`): of a batch; the last may be smaller.
+
+    Returns:
+        `Iterator[list]`: the batches.
+    """
+    remaining = iter(items)
+    while batch := list(islice(remaining, size)):
+        yield batch
 
 
 @dataclass
@@ -122,12 +137,12 @@ class RecordingListener:
             given = {name: inputs[name] for name in ("mfcc_means", "speech_embeds") if name in inputs}
             embeddings = self.model.emospeech.get_speaker_embeddings(**given)
             profile = SpeakerProfile.fit(embeddings.float().cpu(), scores, chosen=False)
-            logits: torch.Tensor = self.model(**inputs, **self._profile_inputs(profile, len(heard))).logits
+            logits: torch.Tensor = self.model(**inputs, **profile.model_inputs(len(heard), self.model.device)).logits
         return logits.float().cpu()
 
     def _hear_all(self, windows: Iterable[Window], batch_size: int) -> Iterator[HeardWindow]:
-        remaining = iter(logging.tqdm(windows, desc="Listening", unit="window", disable=not self.progress))
-        while batch := list(islice(remaining, batch_size)):
+        shown = logging.tqdm(windows, desc="Listening", unit="window", disable=not self.progress)
+        for batch in in_batches(shown, batch_size):
             yield from self._hear(batch)
 
     def _hear(self, batch: list[Window]) -> list[HeardWindow]:
@@ -172,7 +187,7 @@ class RecordingListener:
         prepared = processor(**dict(given[name] for name in config.modalities), return_tensors="pt")
         inputs = dict(prepared.to(self.model.device))
         if self.speaker is not None:
-            inputs.update(self._profile_inputs(self.speaker, len(sounding)))
+            inputs.update(self.speaker.model_inputs(len(sounding), self.model.device))
         with torch.no_grad():
             output = self.model(**inputs)
         kept = {name: inputs[name] for name in ("mfcc_means", "modality_mask") if name in inputs}
@@ -194,9 +209,6 @@ class RecordingListener:
         self._blocks[name] = (block, used + 1)
         return block[used]
 
-    def _profile_inputs(self, profile: SpeakerProfile, rows: int) -> dict[str, torch.Tensor]:
-        return {name: value.to(self.model.device) for name, value in profile.model_inputs(rows).items()}
-
     def _told(self, heard: HeardWindow, logits: torch.Tensor | None) -> dict[str, Any]:
         if logits is None:
             return heard.entry
@@ -205,4 +217,4 @@ class RecordingListener:
         return {**heard.entry, "label": answer[0]["label"], "score": answer[0]["score"], "scores": scores}
 
 
-__all__ = ["NO_SPEECH", "NO_WORDS", "SILENCE", "RecordingListener", "VoiceActivity"]
+__all__ = ["NO_SPEECH", "NO_WORDS", "SILENCE", "RecordingListener", "VoiceActivity", "in_batches"]

@@ -8,12 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from .arguments import (
-    add_batch_size,
-    add_model_arguments,
-    add_transcribe,
-    output_argument,
-)
+from .arguments import add_batch_size, add_model_arguments, add_transcribe, output_argument
 
 
 def add_commands(commands: Any) -> None:
@@ -23,22 +18,16 @@ def add_commands(commands: Any) -> None:
     """
     predict = commands.add_parser("predict", help="tell the emotion of one utterance")
     add_model_arguments(predict)
-    predict.add_argument("--audio", type=Path, metavar="FILE", help="WAV, FLAC, OGG or MP3; needed by models that hear")
-    predict.add_argument("--text", help="the transcript; needed by models that read")
-    add_transcribe(predict)
+    _add_utterance(predict)
     predict.add_argument(
         "--abstain-below", "--abstain_below", type=float, metavar="SCORE", help="say uncertain below this score"
     )
-    predict.add_argument("--speaker", type=Path, metavar="FILE", help="profile of the speaker, of `emospeech adapt`")
     predict.add_argument("--json", action="store_true", help="print the answer as JSON instead of bars")
     predict.set_defaults(run=run_predict)
 
     explain = commands.add_parser("explain", help="show which seconds, words and layers speak for an emotion")
     add_model_arguments(explain)
-    explain.add_argument("--audio", type=Path, metavar="FILE", help="WAV, FLAC, OGG or MP3; needed by models that hear")
-    explain.add_argument("--text", help="the transcript; needed by models that read")
-    add_transcribe(explain)
-    explain.add_argument("--speaker", type=Path, metavar="FILE", help="profile of the speaker, of `emospeech adapt`")
+    _add_utterance(explain)
     explain.add_argument("--label", metavar="EMOTION", help="the emotion to be explained (default: the one told)")
     explain.add_argument(
         "--output", required=True, nargs="+", type=Path, metavar="FILE", help="what to write, by suffix: .json, .png"
@@ -49,7 +38,7 @@ def add_commands(commands: Any) -> None:
     add_model_arguments(timeline)
     timeline.add_argument("--audio", required=True, type=Path, metavar="FILE", help="WAV, FLAC, OGG or MP3, of hours")
     add_transcribe(timeline)
-    timeline.add_argument("--speaker", type=Path, metavar="FILE", help="profile of the speaker, of `emospeech adapt`")
+    _add_speaker(timeline)
     timeline.add_argument(
         "--own-profile",
         "--own_profile",
@@ -104,15 +93,29 @@ def add_commands(commands: Any) -> None:
     adapt.set_defaults(run=run_adapt)
 
 
+def _add_utterance(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--audio", type=Path, metavar="FILE", help="WAV, FLAC, OGG or MP3; needed by models that hear")
+    parser.add_argument("--text", help="the transcript; needed by models that read")
+    add_transcribe(parser)
+    _add_speaker(parser)
+
+
+def _add_speaker(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--speaker", type=Path, metavar="FILE", help="profile of the speaker, of `emospeech adapt`")
+
+
+def _utterance(options: argparse.Namespace) -> dict[str, str]:
+    given = {"audio": str(options.audio) if options.audio else None, "text": options.text}
+    return {key: value for key, value in given.items() if value is not None}
+
+
 def run_predict(options: argparse.Namespace) -> None:
     """`emospeech predict`."""
     from ..evaluation.tables import score_bars
     from ..inference import load_pipeline
 
     classify = load_pipeline(options.model, options.revision, options.transcribe)
-    given = {"audio": str(options.audio) if options.audio else None, "text": options.text}
-    utterance = {key: value for key, value in given.items() if value is not None}
-    answer = classify(utterance, abstain_below=options.abstain_below, speaker=options.speaker)
+    answer = classify(_utterance(options), abstain_below=options.abstain_below, speaker=options.speaker)
     if "text" in answer[0] and not options.json:
         print(f"Heard: «{answer[0]['text']}»")
     print(json.dumps(answer, ensure_ascii=False, indent=2) if options.json else score_bars(answer))
@@ -126,9 +129,7 @@ def run_explain(options: argparse.Namespace) -> None:
     for path in options.output:
         check_explanation_path(path)
     classify = load_pipeline(options.model, options.revision, options.transcribe)
-    given = {"audio": str(options.audio) if options.audio else None, "text": options.text}
-    utterance = {key: value for key, value in given.items() if value is not None}
-    explanation = explain(classify, utterance, options.label, speaker=options.speaker)
+    explanation = explain(classify, _utterance(options), options.label, speaker=options.speaker)
     for path in options.output:
         write_explanation(explanation, path)
     shares = ", ".join(f"{name} {value:+.2f}" for name, value in explanation.sources.items())
@@ -186,10 +187,14 @@ def run_adapt(options: argparse.Namespace) -> None:
     from ..adaptation import find_clips, make_profile, read_labels, windows_as_clips
     from ..speaker_emospeech import PRIOR_CLIPS, VARIED
 
-    window = AutoConfig.from_pretrained(options.model, revision=options.revision or "main").window_seconds
-    clips: Any = windows_as_clips(options.data, window) if options.data.is_file() else find_clips(options.data)
-    if options.labels is not None and options.data.is_file():
-        raise ValueError("--labels are of recordings in a folder: give one as --data.")
+    clips: Any
+    if options.data.is_file():
+        if options.labels is not None:
+            raise ValueError("--labels are of recordings in a folder: give one as --data.")
+        config = AutoConfig.from_pretrained(options.model, revision=options.revision or "main")
+        clips = windows_as_clips(options.data, config.window_seconds)
+    else:
+        clips = find_clips(options.data)
     labels = None if options.labels is None else read_labels(options.labels, clips)
     profile = make_profile(options.model, clips, options.revision, labels)
     options.output.parent.mkdir(parents=True, exist_ok=True)

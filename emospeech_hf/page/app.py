@@ -263,9 +263,7 @@ def tell_emotion(
     try:
         told = classify({key: value for key, value in utterance.items() if value})
     except (ValueError, OSError) as error:
-        # The server's folders are nobody's business.
-        reason = str(error).replace(str(path), Path(path).name) if path else str(error)
-        return None, f"⚠️ {texts['bad'].format(reason=reason)}"
+        return None, _unusable(error, path, texts)
     names = [texts.get(entry["label"], entry["label"]) for entry in told]
     lines = [texts["sure"].format(label=names[0], score=told[0]["score"])]
     if told[0]["score"] - told[1]["score"] < CLOSE:
@@ -323,9 +321,15 @@ def tell_timeline(classify: Any, path: str | None, own_profile: bool, language: 
             if len(rows) % 4 == 0:
                 yield _plot(scores, texts), gr.Dataframe(rows, headers=headers), ""
     except (ValueError, OSError) as error:
-        yield None, None, f"⚠️ {texts['bad'].format(reason=str(error).replace(str(path), Path(path).name))}"
+        yield None, None, _unusable(error, path, texts)
         return
     yield _plot(scores, texts), gr.Dataframe(rows, headers=headers), ""
+
+
+def _unusable(error: Exception, path: str | None, texts: dict[str, str]) -> str:
+    # The server's folders are nobody's business.
+    reason = str(error).replace(str(path), Path(path).name) if path else str(error)
+    return f"⚠️ {texts['bad'].format(reason=reason)}"
 
 
 def _plot(scores: list[dict[str, Any]], texts: dict[str, str]) -> Any:

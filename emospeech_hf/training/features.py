@@ -87,6 +87,18 @@ class FeatureTable(torch.utils.data.Dataset[dict[str, Any]]):
             if name.startswith(prefix)
         }
 
+    def has(self, modality: str) -> np.ndarray:
+        """
+        Args:
+            modality (`str`): `"speech"` or `"text"`.
+
+        Returns:
+            `np.ndarray` of shape `(rows,)`, boolean: which rows have it.
+        """
+        if "modality_mask" not in self.columns:
+            return np.ones(len(self), bool)
+        return np.asarray(self.columns["modality_mask"][:, MODALITIES.index(modality)])
+
     def with_other_speeds(self, groups: Sequence[str | None]) -> tuple[FeatureTable, list[str | None]]:
         """
         Args:
@@ -96,9 +108,7 @@ class FeatureTable(torch.utils.data.Dataset[dict[str, Any]]):
             `tuple`: a new [`FeatureTable`] of the rows and, behind them, of those with speech again at each other speed
             that was computed; and the groups, in which a speaker at another speed is another speaker.
         """
-        heard = np.arange(len(self))
-        if "modality_mask" in self.columns:
-            heard = np.flatnonzero(self.columns["modality_mask"][:, MODALITIES.index("speech")])
+        heard = np.flatnonzero(self.has("speech"))
         table = self.subset(np.concatenate([np.arange(len(self)), *[heard] * len(self.other_speeds)]))
         table.other_speeds = {}
         if self.other_speeds:

@@ -17,7 +17,6 @@ from datasets import Dataset
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
-from ..configuration_emospeech import MODALITIES
 from ..modeling_emospeech import EmoSpeechForEmotionClassification
 from .features import FeatureTable
 
@@ -65,10 +64,8 @@ def fit_standardization(model: EmoSpeechForEmotionClassification, train: Feature
     columns = {"mfcc": "mfcc_means", "speech": "speech_embeds", "text": "text_embeds"}
     modules: Any = model.emospeech.standardization
     for source, standardization in modules.items():
-        embeddings = train.columns[columns[source]]
-        if "modality_mask" in train.columns:
-            embeddings = embeddings[train.columns["modality_mask"][:, MODALITIES.index(_modality(source))]]
-        standardization.fit(torch.from_numpy(embeddings))
+        rows = train.has("text" if source == "text" else "speech")
+        standardization.fit(torch.from_numpy(train.columns[columns[source]][rows]))
 
 
 def center_speakers(
@@ -95,9 +92,7 @@ def center_speakers(
     with torch.no_grad():
         embeddings = model.emospeech.get_speaker_embeddings(**given).cpu().numpy()
     names, places = np.unique(np.asarray(groups), return_inverse=True)
-    hears = np.ones(len(train), bool)
-    if "modality_mask" in train.columns:
-        hears = train.columns["modality_mask"][:, MODALITIES.index("speech")]
+    hears = train.has("speech")
     means = np.zeros((len(names), embeddings.shape[1]), embeddings.dtype)
     for place in np.unique(places[hears]):
         means[place] = embeddings[(places == place) & hears].mean(axis=0)
@@ -148,10 +143,6 @@ def fit_temperature(
     found = minimize_scalar(surprise, bounds=(-math.log(8), math.log(8)), method="bounded")
     model.config.temperature = round(math.exp(found.x), 4)
     return True
-
-
-def _modality(source: str) -> str:
-    return "text" if source == "text" else "speech"
 
 
 def _are_enough(groups: Sequence[str | None]) -> bool:

@@ -13,7 +13,6 @@ from accelerate import Accelerator
 from sklearn.metrics import f1_score
 
 from .. import __version__
-from ..configuration_emospeech import MODALITIES
 from ..data.splits import SplitReport
 from ..evaluation import Predictions, metrics_table, plot_confusion_matrix, plot_reliability
 from ..modeling_emospeech import EmoSpeechForEmotionClassification
@@ -84,21 +83,21 @@ def score_run(predictions: Mapping[str, Predictions]) -> dict[str, Any]:
 
 
 def score_modalities(
-    together: float, references: np.ndarray, alone: Mapping[str, np.ndarray], has: np.ndarray | None = None
+    together: float, references: np.ndarray, alone: Mapping[str, np.ndarray], has: Mapping[str, np.ndarray]
 ) -> dict[str, float]:
     """
     Args:
         together (`float`): macro-F1 with all that each row has.
         references (`np.ndarray` of shape `(rows,)`): class numbers of the scored rows.
         alone (`Mapping[str, np.ndarray]`): logits with each modality alone, of shape (rows, classes).
-        has (`np.ndarray` of shape `(rows, 2)`, *optional*): which of (speech, text) each row has; by default both.
+        has (`Mapping[str, np.ndarray]`): for each modality, which rows have it.
 
     Returns:
         `dict[str, float]`: macro-F1 of `speech_and_text`, and of `speech` and `text` alone on the rows that have it.
     """
     scores = {}
     for name, logits in alone.items():
-        rows = slice(None) if has is None else has[:, MODALITIES.index(name)]
+        rows = has[name]
         found = f1_score(references[rows], logits[rows].argmax(axis=1), average="macro", zero_division=0.0)
         scores[name] = float(found)
     return {"speech_and_text": together, **scores}

@@ -178,7 +178,8 @@ def _train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
     if len(model.config.modalities) == len(MODALITIES) and metrics["scored_split"] is not None:
         split = metrics["scored_split"]
         alone = {name: trainer.predict(tables[split], ALONE[name]) for name in MODALITIES}
-        references, has = np.asarray(corpus[split]["label"]), tables[split].columns.get("modality_mask")
+        references = np.asarray(corpus[split]["label"])
+        has = {name: tables[split].has(name) for name in MODALITIES}
         metrics["macro_f1_by_modality"] = score_modalities(metrics["macro_f1"], references, alone, has)
     metrics["window_seconds"] = model.config.window_seconds
     metrics["energy"] = estimate_energy(metrics["minutes"], accelerator.device.type, accelerator.num_processes)
