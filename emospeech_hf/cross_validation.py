@@ -30,6 +30,7 @@ def cross_validate(
     settings: Iterable[str] = (),
     data_revision: str | None = None,
     skip_bad_rows: bool = False,
+    cache_dir: Path | None = None,
 ) -> dict[str, Any]:
     """
     Cut a corpus into parts, by speaker or video where it tells them, and test on each part a model trained on the
@@ -44,6 +45,7 @@ def cross_validate(
             each.
         settings (`Iterable[str]`, *optional*): further `field=value` of the recipe.
         data_revision (`str`, *optional*), skip_bad_rows (`bool`, *optional*): see [`RunOptions`].
+        cache_dir (`Path`, *optional*): folder of features; by default in `output`.
 
     Returns:
         `dict`: what stands in `metrics.json`: the scores of all rows together (of the first seed; see
@@ -59,6 +61,7 @@ def cross_validate(
         for fold in range(1, folds + 1)
     ]
     runs: dict[int, list[Predictions]] = {seed: [] for seed in seeds}
+    training_groups: list[int] = []
     minutes = 0.0
     run: dict[str, Any] = {}
     for seed, fold, plan in tqdm(plans, desc="Cross-validation", unit="run"):
@@ -67,12 +70,13 @@ def cross_validate(
             data=data,
             output_dir=folder,
             data_revision=data_revision,
-            cache_dir=output / "cache",
+            cache_dir=cache_dir or output / "cache",
             skip_bad_rows=skip_bad_rows,
             release=False,
         )
         run = finish_run(plan, options)
         minutes += run["minutes"]
+        training_groups.append(run["split"]["groups"].get("train", 0))
         runs[seed].append(Predictions.load(folder / PREDICTIONS_FILE))
     together = functools.reduce(operator.add, runs[seeds[0]])
     scores = [[part.macro_f1 for part in parts] for parts in runs.values()]
@@ -87,7 +91,12 @@ def cross_validate(
         "mean_interval": bootstrap_mean_macro_f1(
             [(part.references, part.predicted, part.units) for part in every], len(together.names)
         ),
-        "split": {"method": run["split"]["method"], "folds": folds, "seed": run["split"]["seed"]},
+        "split": {
+            "method": run["split"]["method"],
+            "folds": folds,
+            "seed": run["split"]["seed"],
+            "training_groups": training_groups,
+        },
         "parameters": run["parameters"],
         "minutes": round(minutes, 2),
         "versions": {**run["versions"], "emospeech_hf": __version__},

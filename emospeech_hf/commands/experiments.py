@@ -1,4 +1,4 @@
-"""`emospeech audit`, `cross-validate` and `reproduce`: what can be learnt from a corpus, and believed."""
+"""The commands that tell what can be learnt from a corpus, and believed: `audit`, `cross-validate` and the like."""
 
 from __future__ import annotations
 
@@ -33,15 +33,22 @@ def add_commands(commands: Any) -> None:
     cross_validate = commands.add_parser(
         "cross-validate", help="score a recipe on every utterance, by models that never met its speaker"
     )
-    cross_validate.add_argument("--recipe", required=True, metavar="NAME_OR_YAML", help="the recipe")
-    add_data_arguments(cross_validate)
-    output_argument(cross_validate, "folder for metrics.json, predictions.csv and all runs")
-    cross_validate.add_argument("--folds", type=int, default=5, help="parts, by speaker or video (default: 5)")
-    cross_validate.add_argument("--seeds", nargs="+", type=int, default=[42], help="all folds with each (default: 42)")
-    add_encoder_arguments(cross_validate)
-    add_settings(cross_validate, "settings of the recipe")
-    add_skip_bad_rows(cross_validate)
+    _add_fold_arguments(cross_validate, "folder for metrics.json, predictions.csv and all runs")
     cross_validate.set_defaults(run=run_cross_validate)
+
+    learning_curve = commands.add_parser(
+        "learning-curve", help="cross-validate on fewer and fewer speakers: what would more of them bring?"
+    )
+    _add_fold_arguments(learning_curve, "folder for learning_curve.json, learning_curve.png and all runs")
+    learning_curve.add_argument(
+        "--groups",
+        nargs="+",
+        type=int,
+        default=[],
+        metavar="N",
+        help="how many speakers or videos to train on, besides all of them (default: 2 4 8 ...)",
+    )
+    learning_curve.set_defaults(run=run_learning_curve)
 
     reproduce = commands.add_parser("reproduce", help="run the paper's experiments, beside its figures")
     add_data_arguments(reproduce, default=CONTEST_FOLDER)
@@ -51,6 +58,17 @@ def add_commands(commands: Any) -> None:
     add_encoder_arguments(reproduce, speech=False)
     add_settings(reproduce, "settings for every recipe")
     reproduce.set_defaults(run=run_reproduce)
+
+
+def _add_fold_arguments(parser: argparse.ArgumentParser, output: str) -> None:
+    parser.add_argument("--recipe", required=True, metavar="NAME_OR_YAML", help="the recipe")
+    add_data_arguments(parser)
+    output_argument(parser, output)
+    parser.add_argument("--folds", type=int, default=5, help="parts, by speaker or video (default: 5)")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[42], help="all folds with each (default: 42)")
+    add_encoder_arguments(parser)
+    add_settings(parser, "settings of the recipe")
+    add_skip_bad_rows(parser)
 
 
 def run_audit(options: argparse.Namespace) -> None:
@@ -74,6 +92,24 @@ def run_cross_validate(options: argparse.Namespace) -> None:
         options.recipe,
         options.data,
         options.output,
+        options.folds,
+        options.seeds,
+        [*options.settings, *encoder_settings(options.text_encoder, options.speech_encoder)],
+        options.data_revision,
+        options.skip_bad_rows,
+    )
+
+
+def run_learning_curve(options: argparse.Namespace) -> None:
+    """`emospeech learning-curve`."""
+    from ..learning_curve import learning_curve
+    from ..training import encoder_settings
+
+    learning_curve(
+        options.recipe,
+        options.data,
+        options.output,
+        options.groups,
         options.folds,
         options.seeds,
         [*options.settings, *encoder_settings(options.text_encoder, options.speech_encoder)],

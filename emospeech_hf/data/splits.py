@@ -53,6 +53,8 @@ def split_corpus(
     seed: int = 42,
     fold: int = 0,
     folds: int = 0,
+    training_groups: int = 0,
+    training_seed: int = 42,
 ) -> tuple[DatasetDict, SplitReport]:
     """
     Make the splits that a training run needs.
@@ -72,13 +74,15 @@ def split_corpus(
         seed (`int`, *optional*, defaults to 42): of what is drawn.
         fold, folds (`int`, *optional*, default to 0): for cross-validation; the corpus' own splits are put together and
             cut into `folds` parts, of which part `fold`, from 1, becomes the test split.
+        training_groups (`int`, *optional*, defaults to 0): how many groups of train are kept; 0 keeps all.
+        training_seed (`int`, *optional*, defaults to 42): which those are. Of one seed, fewer are among more.
 
     Returns:
         `tuple[DatasetDict, SplitReport]`: train, and as far as asked for validation and test; and how they came about.
 
     Raises:
         ValueError: If the corpus has no train split, no groups to split by, too few of them, too few rows of a class,
-            or a fold is out of range.
+            a fold is out of range, or train has fewer groups than are to be kept.
     """
     if "train" not in corpus:
         raise ValueError(f"The corpus has no train split; it has {', '.join(corpus) or 'none'}.")
@@ -107,6 +111,8 @@ def split_corpus(
         # The share is of the corpus, not of what the test split has left of it.
         share = validation_fraction if "test" in corpus and not folds else validation_fraction / (1 - test_fraction)
         splits["train"], splits["validation"] = hold_out(splits["train"], share, seed, by_group)
+    if training_groups:
+        splits["train"] = keep_groups(splits["train"], training_groups, training_seed)
     report.rows = {name: len(split) for name, split in splits.items()}
     if has_groups:
         groups = {name: set(split["group"]) for name, split in splits.items()}
@@ -187,6 +193,31 @@ def cut_fold(dataset: Dataset, fold: int, folds: int, seed: int, by_group: bool)
         parts = list(kind(folds, shuffle=True, random_state=seed).split(labels, labels, groups))
     kept, held = parts[fold - 1]
     return dataset.select(kept), dataset.select(held)
+
+
+def keep_groups(dataset: Dataset, number: int, seed: int) -> Dataset:
+    """
+    Keep the rows of some groups, drawn at random.
+
+    Args:
+        dataset (`Dataset`): of the schema.
+        number (`int`): how many groups.
+        seed (`int`): which; a smaller number gives some of those of a larger one.
+
+    Returns:
+        `Dataset`: their rows, in the same order.
+
+    Raises:
+        ValueError: If there are not so many, or rows without a group.
+    """
+    of_rows = dataset["group"]
+    groups = sorted({group for group in of_rows if group is not None})
+    if None in of_rows:
+        raise ValueError("training_groups needs the speaker or video of each row: add a column speaker or group.")
+    if number > len(groups):
+        raise ValueError(f"{number} training groups are asked for, and there are {len(groups)}.")
+    kept = set(np.random.default_rng(seed).permutation(groups)[:number])
+    return dataset.select([row for row, group in enumerate(of_rows) if group in kept])
 
 
 def _hold_out_groups(

@@ -4,7 +4,14 @@ from .calibration import calibration, coverage
 from .comparison import compare_predictions, scores_by_gender
 from .intervals import bootstrap_macro_f1, bootstrap_mean_macro_f1
 from .metrics import compute_metrics
-from .plots import plot_confusion_matrix, plot_contributions, plot_curves, plot_reliability, plot_timeline
+from .plots import (
+    plot_confusion_matrix,
+    plot_contributions,
+    plot_curves,
+    plot_learning_curve,
+    plot_reliability,
+    plot_timeline,
+)
 from .predictions import Predictions
 from .tables import comparison_table, gender_lines, interval_text, metrics_table, score_bars
 
@@ -24,6 +31,7 @@ __all__ = [
     "plot_confusion_matrix",
     "plot_contributions",
     "plot_curves",
+    "plot_learning_curve",
     "plot_reliability",
     "plot_timeline",
     "score_bars",

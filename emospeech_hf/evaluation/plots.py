@@ -151,6 +151,29 @@ def plot_curves(curves: Mapping[str, Sequence[float]], path: Path, axis: str, he
     _save(figure, path)
 
 
+def plot_learning_curve(points: Sequence[Mapping[str, Any]], path: Path, title: str = "") -> None:
+    """
+    Draw macro-F1 over the number of training speakers, each with its interval.
+
+    Args:
+        points (`Sequence[Mapping]`): of [`~learning_curve.learning_curve`].
+        path (`Path`): the PNG file.
+        title (`str`, *optional*): what it shows.
+    """
+    figure, axes = _figure(title)
+    groups, means = [point["groups"] for point in points], [point["mean"] for point in points]
+    axes.plot(groups, means, "o-", color=COLOURS[0], linewidth=1.5)
+    for point in points:
+        if point["mean_interval"] is not None:
+            axes.vlines(point["groups"], *point["mean_interval"], color=COLOURS[0], alpha=0.4, linewidth=4)
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(groups, [str(number) for number in groups])
+    axes.minorticks_off()
+    axes.set_xlabel("speakers or videos to train on")
+    axes.set_ylabel("macro-F1 of strangers")
+    _save(figure, path)
+
+
 def plot_timeline(
     spans: Sequence[tuple[float, float]],
     scores: Sequence[Mapping[str, float]],

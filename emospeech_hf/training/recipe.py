@@ -37,6 +37,8 @@ class DataRecipe:
             has no test split.
         split_seed (`int`, *optional*, defaults to 42): of the split; `training.seed` does not move it.
         fold, folds (`int`, *optional*, default to 0): part of a cross-validation, see [`~data.split_corpus`].
+        training_groups (`int`, *optional*, defaults to 0): train on so many speakers or videos only, drawn by
+            `training.seed`; 0 takes all.
     """
 
     __pydantic_config__ = STRICT
@@ -46,6 +48,7 @@ class DataRecipe:
     split_seed: int = 42
     fold: NotNegative = 0
     folds: NotNegative = 0
+    training_groups: NotNegative = 0
 
 
 @dataclass(kw_only=True)

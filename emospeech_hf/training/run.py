@@ -343,6 +343,8 @@ def prepare_data(
         data.split_seed,
         data.fold,
         data.folds,
+        data.training_groups,
+        recipe.training.seed,
     )
     if "validation" not in splits and recipe.training.keep == "best":
         raise ValueError("There is no validation split to choose the best epoch on: set training.keep=last.")

@@ -156,3 +156,26 @@ def test_no_validation() -> None:
 def test_bad_folds(method: SplitMethod, fold: int, folds: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         split_corpus(DatasetDict(train=dataset()), method, fold=fold, folds=folds)
+
+
+def test_fewer_training_groups_are_among_more_and_test_stays() -> None:
+    corpus = DatasetDict(train=dataset())
+    parts = {
+        (number, seed): split_corpus(corpus, fold=1, folds=3, training_groups=number, training_seed=seed)[0]
+        for number, seed in ((5, 1), (20, 1), (20, 2), (0, 1))
+    }
+    few, more, other, every = (set(splits["train"]["group"]) for splits in parts.values())
+    assert len(few) == 5
+    assert len(more) == len(other) == 20
+    assert few < more < every
+    assert more != other
+    assert len({tuple(splits["test"]["id"]) for splits in parts.values()}) == 1
+    few_rows = parts[5, 1]["train"]
+    assert len(few_rows) == sum(group in few for group in corpus["train"]["group"])
+
+
+def test_training_groups_that_are_not_there() -> None:
+    with pytest.raises(ValueError, match="70 training groups are asked for, and there are"):
+        split_corpus(DatasetDict(train=dataset()), training_groups=70)
+    with pytest.raises(ValueError, match="add a column speaker or group"):
+        split_corpus(DatasetDict(train=dataset(groups=None)), training_groups=3)
