@@ -10,6 +10,7 @@ from sklearn.metrics import f1_score
 
 
 BINS = 15
+CHANCE_DRAWS = 2000
 COVERAGES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 """Shares of the rows that a model answers, when it may abstain from the others."""
 
@@ -26,8 +27,10 @@ def calibration(
         bins (`int`, *optional*, defaults to 15): bins of equal width of the highest probability.
 
     Returns:
-        `dict`: `expected_calibration_error`, the mean over rows of a bin's |accuracy - confidence|; and `bins`, for
-        each that holds rows its `low` and `high` end, `confidence`, `accuracy` and `n`.
+        `dict`: `expected_calibration_error`, the mean over rows of a bin's |accuracy - confidence|; `by_chance`, what
+        scores that are exactly right would show as such on so many rows, as these are in the bins: their `mean` and
+        the `limit` that 95 % of them stay below (consistency resampling, Bröcker and Smith 2007); and `bins`, for each
+        that holds rows its `low` and `high` end, `confidence`, `accuracy` and `n`.
 
     Raises:
         ValueError: If the shapes do not fit, or the scores are no probabilities.
@@ -61,7 +64,7 @@ def calibration(
                 }
             )
     error = sum(entry["n"] * abs(entry["accuracy"] - entry["confidence"]) for entry in entries) / len(truth)
-    return {"expected_calibration_error": float(error), "bins": entries}
+    return {"expected_calibration_error": float(error), "by_chance": _error_by_chance(entries), "bins": entries}
 
 
 def coverage(references: Sequence[int], scores: Sequence[Sequence[float]] | np.ndarray) -> list[dict[str, float]]:
@@ -108,6 +111,16 @@ def coverage(references: Sequence[int], scores: Sequence[Sequence[float]] | np.n
             }
         )
     return entries
+
+
+def _error_by_chance(entries: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """The error of a model that is right as often as it says, on rows that lie in the bins as these do."""
+    rows = np.array([entry["n"] for entry in entries])
+    # Probabilities that sum to 1 only nearly may exceed it.
+    confidence = np.clip([entry["confidence"] for entry in entries], 0, 1)
+    right = np.random.default_rng(0).binomial(rows, confidence, (CHANCE_DRAWS, len(rows)))
+    errors = np.abs(right - rows * confidence).sum(axis=1) / rows.sum()
+    return {"mean": float(errors.mean()), "limit": float(np.quantile(errors, 0.95))}
 
 
 def _checked(

@@ -75,7 +75,9 @@ def plot_reliability(calibration: Mapping[str, Any], path: Path, title: str = ""
     )
     upper.set_ylim(0, 1)
     upper.set_ylabel("share of rows that are right")
-    upper.set_title(f"{title}\nexpected calibration error {calibration['expected_calibration_error']:.3f}".strip())
+    error, chance = calibration["expected_calibration_error"], calibration.get("by_chance")
+    by_chance = f", by chance alone {chance['mean']:.3f}" if chance else ""
+    upper.set_title(f"{title}\nexpected calibration error {error:.3f}{by_chance}".strip())
     upper.legend(loc="upper left", frameon=False)
     lower.bar(centres, [entry["n"] for entry in bins], widths, color="#999999", edgecolor="white")
     lower.set_xlim(0, 1)

@@ -38,7 +38,12 @@ def metrics_table(metrics: dict[str, Any], title: str) -> str:
 def _further(metrics: dict[str, Any]) -> list[str]:
     lines = []
     if "calibration" in metrics:
-        lines.append(f"expected calibration error {metrics['calibration']['expected_calibration_error']:.3f}")
+        calibration = metrics["calibration"]
+        chance = calibration.get("by_chance")
+        lines.append(
+            f"expected calibration error {calibration['expected_calibration_error']:.3f}"
+            + (f" (by chance alone {chance['mean']:.3f}, seldom above {chance['limit']:.3f})" if chance else "")
+        )
         surest = {entry["coverage"]: entry for entry in metrics.get("coverage", [])}.get(0.7)
         if surest is not None:
             below, macro_f1 = surest["abstain_below"], surest["macro_f1"]

@@ -25,6 +25,22 @@ def test_scores_that_mean_what_they_say() -> None:
     assert calibration(truth, sharp)["expected_calibration_error"] > 0.1
 
 
+def test_what_chance_alone_shows() -> None:
+    generator = np.random.default_rng(0)
+    errors, told = [], []
+    for _ in range(200):
+        scores = generator.dirichlet(np.ones(6) * 0.5, 300)
+        truth = [generator.choice(6, p=row) for row in scores]
+        found = calibration(truth, scores)
+        errors.append(found["expected_calibration_error"])
+        told.append(found["by_chance"])
+    assert np.mean([chance["mean"] for chance in told]) == pytest.approx(np.mean(errors), rel=0.05)
+    assert np.mean([error < chance["limit"] for error, chance in zip(errors, told)]) == pytest.approx(0.95, abs=0.03)
+    # Of more rows, less; and scores of 1 leave nothing to chance.
+    assert calibration(truth * 9, np.tile(scores, (9, 1)))["by_chance"]["mean"] < told[-1]["mean"] / 2
+    assert calibration([0], [[1.0005, 0.0]])["by_chance"] == {"mean": 0.0, "limit": 0.0}
+
+
 def test_certain_scores_fall_into_the_last_bin() -> None:
     (entry,) = calibration([0, 0], [[1.0, 0.0], [1.0, 0.0]])["bins"]
     assert (entry["high"], entry["accuracy"]) == (1.0, 1.0)
