@@ -19,6 +19,7 @@ EXAMPLES = """examples:
   emospeech adapt --model user/model --data clips/ana --labels ana.csv --output ana.safetensors
   emospeech evaluate --model user/model --data corpus --split test --output runs/check
   emospeech compare runs/check/predictions.csv runs/other/predictions.csv
+  emospeech calibrate --model user/model --predictions runs/check/predictions.csv --to releases/calibrated
   emospeech submit --model user/model --test test.csv --segments mp3 --output submission.zip
   emospeech audit --data corpus --output runs/audit --strict
   emospeech cross-validate --recipe task1 --data corpus --output runs/folds

@@ -1,4 +1,4 @@
-"""`emospeech evaluate`, `compare` and `submit`: a model at work on a corpus."""
+"""`emospeech evaluate`, `compare`, `calibrate` and `submit`: a model at work on a corpus."""
 
 from __future__ import annotations
 
@@ -35,6 +35,22 @@ def add_commands(commands: Any) -> None:
     compare.add_argument("second", type=Path, metavar="SECOND", help="that of the other model")
     compare.add_argument("--json", action="store_true", help="print the comparison as JSON")
     compare.set_defaults(run=run_compare)
+
+    calibrate = commands.add_parser(
+        "calibrate", help="fit a finished model's temperature on rows that it never met, such as your own"
+    )
+    add_model_arguments(calibrate)
+    calibrate.add_argument(
+        "--predictions",
+        required=True,
+        type=Path,
+        metavar="CSV",
+        help="predictions.csv of `emospeech evaluate` with this model, or of `cross-validate` with its recipe",
+    )
+    calibrate.add_argument(
+        "--to", required=True, type=Path, metavar="DIR", help="release folder; an older one is replaced"
+    )
+    calibrate.set_defaults(run=run_calibrate)
 
     submit = commands.add_parser("submit", help="answer a contest's unlabelled test file, as EmoSPeech 2024 takes it")
     add_model_arguments(submit)
@@ -73,6 +89,14 @@ def run_compare(options: argparse.Namespace) -> None:
         print(json.dumps(comparison, indent=2))
     else:
         print(comparison_table(comparison, str(options.first), str(options.second)))
+
+
+def run_calibrate(options: argparse.Namespace) -> None:
+    """`emospeech calibrate`."""
+    from ..recalibration import calibrate_model, recalibration_table
+
+    print(recalibration_table(calibrate_model(options.model, options.predictions, options.to, options.revision)))
+    print(f"{options.to} is ready.")
 
 
 def run_submit(options: argparse.Namespace) -> None:

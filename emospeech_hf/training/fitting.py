@@ -107,7 +107,7 @@ def can_tell_temperature(held_out: Dataset) -> bool:
     Returns:
         `bool`: whether it comes from enough speakers or videos, or from rows of which that is not known.
     """
-    return _are_enough(held_out["group"])
+    return are_enough(held_out["group"])
 
 
 def fit_temperature(
@@ -117,8 +117,7 @@ def fit_temperature(
     groups: Sequence[str | None],
 ) -> bool:
     """
-    Choose the temperature that makes the scores of held-out rows most likely (Guo et al., "On calibration of modern
-    neural networks"), and keep it in the model's config. It lies between 1/8 and 8.
+    Choose the [`best_temperature`] for held-out rows, and keep it in the model's config.
 
     One speaker tells how sure to be of that speaker alone: fitted on one, it doubled the calibration error on others
     (docs/experiments.md). So it stays as it is where the rows come from fewer than `LEAST_GROUPS`.
@@ -132,8 +131,24 @@ def fit_temperature(
     Returns:
         `bool`: whether it was fitted.
     """
-    if not _are_enough(groups):
+    if not are_enough(groups):
         return False
+    model.config.temperature = round(best_temperature(references, logits), 4)
+    return True
+
+
+def best_temperature(references: Sequence[int], logits: np.ndarray) -> float:
+    """
+    The temperature that makes the scores of held-out rows most likely (Guo et al., "On calibration of modern neural
+    networks").
+
+    Args:
+        references (`Sequence[int]`): class numbers.
+        logits (`np.ndarray` of shape `(rows, classes)`): the model's, or the logarithms of its scores.
+
+    Returns:
+        `float`: between 1/8 and 8.
+    """
     truth = np.asarray(references)
 
     def surprise(log_temperature: float) -> float:
@@ -141,10 +156,16 @@ def fit_temperature(
         return float(-scores[np.arange(len(truth)), truth].mean())
 
     found = minimize_scalar(surprise, bounds=(-math.log(8), math.log(8)), method="bounded")
-    model.config.temperature = round(math.exp(found.x), 4)
-    return True
+    return math.exp(found.x)
 
 
-def _are_enough(groups: Sequence[str | None]) -> bool:
+def are_enough(groups: Sequence[str | None]) -> bool:
+    """
+    Args:
+        groups (`Sequence[str]`): each row's speaker or video, `None` where it is not known.
+
+    Returns:
+        `bool`: whether they are so many that a temperature can be told, or none is known.
+    """
     known = set(groups) - {None}
     return not 0 < len(known) < LEAST_GROUPS
