@@ -189,7 +189,7 @@ def build_page(classify: Any, metrics: dict[str, Any] | None = None, examples: s
             long_button = gr.Button(texts["long_button"], variant="primary", elem_id="long_button")
             problem = gr.Markdown(elem_id="long_problem")
             plot = gr.LinePlot(label=texts["plot"], elem_id="plot")
-            table = gr.Dataframe(interactive=False, elem_id="table")
+            table = gr.Dataframe(interactive=False, visible=False, elem_id="table")
         limits = gr.Markdown(texts["limits"])
 
         def tell(path: str | None, text: str, chosen: str) -> tuple[dict[str, float] | None, str]:
@@ -214,7 +214,7 @@ def build_page(classify: Any, metrics: dict[str, Any] | None = None, examples: s
                 gr.Button(own["long_button"]),
                 gr.Markdown(""),
                 gr.LinePlot(value=None, label=own["plot"]),
-                gr.Dataframe(value=None),
+                gr.Dataframe(visible=False),
             ]
 
         def tell_long(path: str | None, adapt: bool, chosen: str) -> Iterator[Any]:
@@ -303,7 +303,7 @@ def tell_timeline(classify: Any, path: str | None, own_profile: bool, language: 
     """
     texts = TEXTS[language]
     if not path:
-        yield None, None, f"⚠️ {texts['no_audio']}"
+        yield None, gr.Dataframe(visible=False), f"⚠️ {texts['no_audio']}"
         return
     scores: list[dict[str, Any]] = []
     rows: list[list[Any]] = []
@@ -319,11 +319,11 @@ def tell_timeline(classify: Any, path: str | None, own_profile: bool, language: 
                 for name, value in entry["scores"].items()
             ]
             if len(rows) % 4 == 0:
-                yield _plot(scores, texts), gr.Dataframe(rows, headers=headers), ""
+                yield _plot(scores, texts), gr.Dataframe(rows, headers=headers, visible=True), ""
     except (ValueError, OSError) as error:
-        yield None, None, _unusable(error, path, texts)
+        yield None, gr.Dataframe(visible=False), _unusable(error, path, texts)
         return
-    yield _plot(scores, texts), gr.Dataframe(rows, headers=headers), ""
+    yield _plot(scores, texts), gr.Dataframe(rows, headers=headers, visible=True), ""
 
 
 def _unusable(error: Exception, path: str | None, texts: dict[str, str]) -> str:

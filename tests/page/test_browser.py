@@ -122,9 +122,11 @@ def test_a_long_recording(page: Any, server: str, tmp_path: Path) -> None:
     page.click("button[role=tab]:has-text('Una grabación larga')")
     page.set_input_files("#long_audio input[type=file]", str(tmp_path / "long.wav"))
     page.wait_for_selector("#long_audio button[aria-label='Play']", timeout=30_000)
+    # A table without rows would show numbers for its columns' names.
+    assert not page.is_visible("#table")
     page.click("#long_button")
     page.wait_for_selector("#plot canvas, #plot svg", timeout=60_000)
-    page.wait_for_function("document.querySelector('#table').textContent.includes('20')", timeout=30_000)
+    page.wait_for_selector("#table:has-text('20')", timeout=30_000)
     words = page.text_content("#table")
     assert any(label in words for label in ("ira", "asco", "miedo", "alegría", "neutral", "tristeza"))
     assert all(url.startswith((server, f"blob:{server}", "data:")) for url in page.asked), page.asked
