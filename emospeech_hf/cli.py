@@ -50,6 +50,10 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for module in (listening, scoring, experiments, publishing):
         module.add_commands(commands)
+    for name, command in commands.choices.items():
+        own = [line for line in EXAMPLES.splitlines() if line.startswith(f"  emospeech {name} ")]
+        command.epilog = "\n".join(["examples:" if len(own) > 1 else "example:", *own])
+        command.formatter_class = argparse.RawDescriptionHelpFormatter
     return parser
 
 

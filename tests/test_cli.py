@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import shlex
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from emospeech_hf import EMOTIONS
-from emospeech_hf.cli import main
+from emospeech_hf.cli import build_parser, main
 from emospeech_hf.training import RunOptions, load_recipe, train
 
 from .conftest import write_csv
@@ -181,3 +183,14 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     assert caught.value.code == 0
     assert "examples:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", re.findall(r"^    ([a-z-]+)\s", build_parser().format_help(), re.MULTILINE))
+def test_each_command_has_an_example_that_it_takes(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    lines = [line.strip() for line in capsys.readouterr().out.split("example")[-1].splitlines()]
+    examples = [line for line in lines if line.startswith("emospeech ")]
+    assert examples
+    for example in examples:
+        assert build_parser().parse_args(shlex.split(example)[1:]).command == command
