@@ -3,7 +3,8 @@
 from .recipe import Recipe, RecipeError
 from .recipe_files import encoder_settings, load_recipe, recipe_from_dict, recipe_names
 from .report import METRICS_FILE, PICTURES, PREDICTIONS_FILE
-from .run import RunOptions, finish_run, load_run, train
+from .run import finish_run, train
+from .run_folder import RunOptions, load_run
 
 
 __all__ = [

@@ -12,7 +12,8 @@ from transformers.utils import logging as transformers_logging
 
 from ..data import CorpusError
 from .recipe_files import encoder_settings, load_recipe, recipe_names
-from .run import RunOptions, train
+from .run import train
+from .run_folder import RunOptions
 
 
 EXAMPLES = """examples:
