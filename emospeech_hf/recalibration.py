@@ -14,6 +14,7 @@ from scipy.special import softmax
 from sklearn.model_selection import GroupKFold
 
 from .evaluation import Predictions, calibration, coverage, plot_reliability
+from .evaluation.tables import calibration_text
 from .hub import build_release
 from .inference import load_pipeline, release_metrics
 from .training import PICTURES
@@ -124,16 +125,13 @@ def recalibration_table(found: dict[str, Any]) -> str:
     Returns:
         `str`: the table for the terminal.
     """
-    before, after = found["before"], found["after"]
-    chance = after["by_chance"]
     of_whom = f" of {found['groups']} speakers or videos" if found["groups"] else ""
     lines = [
         f"{found['rows']} rows{of_whom}",
         f"temperature {found['temperature_before']:.2f} -> {found['temperature']:.2f}"
         + ("" if found["temperature"] != found["temperature_before"] else ": no other does better on other rows"),
-        f"expected calibration error {before['expected_calibration_error']:.3f} -> "
-        f"{after['expected_calibration_error']:.3f} (by chance alone {chance['mean']:.3f}, seldom above "
-        f"{chance['limit']:.3f})",
+        f"expected calibration error {found['before']['expected_calibration_error']:.3f} -> "
+        f"{calibration_text(found['after'])}",
         "",
         f"{'abstain below':>13s} {'answered':>9s} {'accuracy':>9s} {'macro-F1':>9s}",
         *(

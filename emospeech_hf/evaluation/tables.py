@@ -38,17 +38,25 @@ def metrics_table(metrics: dict[str, Any], title: str) -> str:
 def _further(metrics: dict[str, Any]) -> list[str]:
     lines = []
     if "calibration" in metrics:
-        calibration = metrics["calibration"]
-        chance = calibration.get("by_chance")
-        lines.append(
-            f"expected calibration error {calibration['expected_calibration_error']:.3f}"
-            + (f" (by chance alone {chance['mean']:.3f}, seldom above {chance['limit']:.3f})" if chance else "")
-        )
+        lines.append(f"expected calibration error {calibration_text(metrics['calibration'])}")
         surest = {entry["coverage"]: entry for entry in metrics.get("coverage", [])}.get(0.7)
         if surest is not None:
             below, macro_f1 = surest["abstain_below"], surest["macro_f1"]
             lines.append(f"macro-F1 of the surest 70 % of the rows, abstaining below {below:.2f}: {macro_f1:.3f}")
     return lines + gender_lines(metrics.get("by_gender"))
+
+
+def calibration_text(calibration: dict[str, Any]) -> str:
+    """
+    Args:
+        calibration (`dict`): as [`~evaluation.calibration`] gives it, or an older one without `by_chance`.
+
+    Returns:
+        `str`: the error, and what chance alone would show.
+    """
+    chance = calibration.get("by_chance")
+    by_chance = f" (by chance alone {chance['mean']:.3f}, seldom above {chance['limit']:.3f})" if chance else ""
+    return f"{calibration['expected_calibration_error']:.3f}{by_chance}"
 
 
 def gender_lines(by_gender: dict[str, Any] | None) -> list[str]:
