@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from huggingface_hub import ModelCard, snapshot_download
 from scipy.special import softmax
+from sklearn.metrics import log_loss
 from sklearn.model_selection import GroupKFold
 
 from .evaluation import Predictions, calibration, coverage, plot_reliability
@@ -104,7 +105,7 @@ def fit_to_predictions(told: Predictions, names: Sequence[str], temperature: flo
     truth = [names.index(told.names[number]) for number in told.references]
     before, after = softmax(logits, axis=1), _on_other_rows(truth, logits, told.units)
     found = round(temperature * best_temperature(truth, logits), 4)
-    if _surprise(truth, after) >= _surprise(truth, before):
+    if log_loss(truth, after, labels=range(len(names))) >= log_loss(truth, before, labels=range(len(names))):
         found, after = temperature, before
     return {
         "rows": len(truth),
@@ -149,7 +150,3 @@ def _on_other_rows(truth: Sequence[int], logits: np.ndarray, units: Sequence[str
     for kept, held in GroupKFold(min(FOLDS, len(set(units)))).split(logits, groups=units):
         scores[held] = softmax(logits[held] / best_temperature(references[kept].tolist(), logits[kept]), axis=1)
     return scores
-
-
-def _surprise(truth: Sequence[int], scores: np.ndarray) -> float:
-    return float(-np.log(np.maximum(scores[np.arange(len(truth)), truth], LEAST_SCORE)).mean())
