@@ -24,12 +24,16 @@ class CorpusDescription:
         summary (`str`): what it is, in a sentence or two.
         license (`str`): as the Hub names it.
         citation (`str`): whom to cite.
+        language (`str`, *optional*, defaults to `"es"`): in which it is spoken, as ISO 639-1 names it.
+        transcribed (`bool`, *optional*, defaults to `True`): whether its rows must have transcripts.
     """
 
     title: str
     summary: str
     license: str
     citation: str
+    language: str = "es"
+    transcribed: bool = True
 
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,10 +62,13 @@ def run_script(
         description ([`CorpusDescription`]): for the card.
         options (`argparse.Namespace`): with the options of [`add_output_arguments`].
     """
-    card = partial(dataset_card, description.title, description.summary, description.license, description.citation)
+    about = (description.title, description.summary, description.license, description.citation)
+    card = partial(dataset_card, *about, language=description.language)
     output: Path = options.output
     try:
-        report = write_parquet_corpus(read(), output, card, options.skip_bad_rows, options.overwrite)
+        report = write_parquet_corpus(
+            read(), output, card, options.skip_bad_rows, options.overwrite, description.transcribed
+        )
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -31,6 +31,7 @@ def cross_validate(
     data_revision: str | None = None,
     skip_bad_rows: bool = False,
     cache_dir: Path | None = None,
+    auxiliary_data: Sequence[str] = (),
 ) -> dict[str, Any]:
     """
     Cut a corpus into parts, by speaker or video where it tells them, and test on each part a model trained on the
@@ -46,6 +47,8 @@ def cross_validate(
         settings (`Iterable[str]`, *optional*): further `field=value` of the recipe.
         data_revision (`str`, *optional*), skip_bad_rows (`bool`, *optional*): see [`RunOptions`].
         cache_dir (`Path`, *optional*): folder of features; by default in `output`.
+        auxiliary_data (`Sequence[str]`, *optional*): other corpora that each fold is trained on as well, see
+            [`RunOptions`].
 
     Returns:
         `dict`: what stands in `metrics.json`: the scores of all rows together (of the first seed; see
@@ -70,6 +73,7 @@ def cross_validate(
             data=data,
             output_dir=folder,
             data_revision=data_revision,
+            auxiliary_data=auxiliary_data,
             cache_dir=cache_dir or output / "cache",
             skip_bad_rows=skip_bad_rows,
             release=False,
@@ -97,6 +101,7 @@ def cross_validate(
             "seed": run["split"]["seed"],
             "training_groups": training_groups,
         },
+        **({"auxiliary": run["auxiliary"]} if auxiliary_data else {}),
         "parameters": run["parameters"],
         "minutes": round(minutes, 2),
         "versions": {**run["versions"], "emospeech_hf": __version__},

@@ -26,6 +26,7 @@ def learning_curve(
     settings: Iterable[str] = (),
     data_revision: str | None = None,
     skip_bad_rows: bool = False,
+    auxiliary_data: Sequence[str] = (),
 ) -> dict[str, Any]:
     """
     Cross-validate a recipe on fewer and fewer speakers or videos, tested on the same strangers each time. What is
@@ -38,8 +39,9 @@ def learning_curve(
         numbers (`Sequence[int]`, *optional*): how many speakers or videos to train on, besides all of them; by default
             2, 4, 8 and so on.
         folds (`int`, *optional*, defaults to 5), seeds (`Sequence[int]`, *optional*, defaults to `(42,)`), settings
-            (`Iterable[str]`, *optional*), data_revision (`str`, *optional*), skip_bad_rows (`bool`, *optional*): see
-            [`~cross_validation.cross_validate`]. Each seed draws speakers of its own.
+            (`Iterable[str]`, *optional*), data_revision (`str`, *optional*), skip_bad_rows (`bool`, *optional*),
+            auxiliary_data (`Sequence[str]`, *optional*): see [`~cross_validation.cross_validate`]. Each seed draws
+            speakers of its own; auxiliary ones do not count.
 
     Returns:
         `dict`: what stands in `learning_curve.json`: `points`, each with `groups`, `mean`, `mean_interval` and
@@ -64,6 +66,7 @@ def learning_curve(
             data_revision,
             skip_bad_rows,
             output / "cache",
+            auxiliary_data,
         )
 
     whole = score("all", 0)
@@ -73,7 +76,11 @@ def learning_curve(
     chosen = sorted(set(numbers)) or [2**power for power in range(1, most.bit_length()) if 2**power < most]
     if chosen and not 1 <= chosen[0] <= chosen[-1] < most:
         raise ValueError(f"The smallest fold trains on {most} speakers or videos: give numbers from 1 to {most - 1}.")
-    points = [_point(number, score(f"groups-{number}", number) if number else whole, most) for number in [*chosen, 0]]
+    scored = [*((number, score(f"groups-{number}", number)) for number in chosen), (most, whole)]
+    kept = ("mean", "mean_interval", "fold_macro_f1", "minutes")
+    points: list[dict[str, Any]] = [
+        {"groups": number, **{name: metrics[name] for name in kept}} for number, metrics in scored
+    ]
     means = [point["mean"] for point in points]
     slope = np.polyfit(np.log2([point["groups"] for point in points]), means, 1)[0] if chosen else None
     curve = {
@@ -107,8 +114,3 @@ def learning_curve_table(curve: dict[str, Any]) -> str:
     if curve["gain_per_doubling"] is not None:
         lines.append(f"twice as many speakers or videos brought {curve['gain_per_doubling']:+.3f}")
     return "\n".join(lines)
-
-
-def _point(number: int, metrics: dict[str, Any], most: int) -> dict[str, Any]:
-    kept = ("mean", "mean_interval", "fold_macro_f1", "minutes")
-    return {"groups": number or most, **{name: metrics[name] for name in kept}}

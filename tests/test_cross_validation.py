@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from emospeech_hf.cli import main
 from emospeech_hf.cross_validation import cross_validate
 from emospeech_hf.evaluation import Predictions
 from emospeech_hf.training import run as module
+
+from .conftest import write_corpus
 
 
 SETTINGS = ["text_encoder=", "training.epochs=2", "fusion_dim=8", "classifier_dim=8", "trackers=[]"]
@@ -78,3 +81,22 @@ def test_command_and_training_on_all_that_is_left(
 def test_impossible_folds(folds: int, message: str, shared_corpus_dir: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=message):
         cross_validate("task2", str(shared_corpus_dir), tmp_path, folds=folds, settings=SETTINGS)
+
+
+def test_auxiliary_corpora_join_each_fold(shared_corpus_dir: Path, tmp_path: Path) -> None:
+    other = write_corpus(tmp_path / "other", speakers=2, per_emotion=1)
+    for recording in (other / "audio").iterdir():
+        # Other recordings than those of the corpus, which would be refused.
+        soundfile.write(recording, 0.5 * soundfile.read(recording)[0], 16_000)
+    main(
+        [
+            "cross-validate", "--recipe", "task2", "--data", str(shared_corpus_dir), "--auxiliary_data", str(other),
+            "--output", str(tmp_path / "out"), "--folds", "2", "--set", *SETTINGS, "validation_fraction=0.25",
+        ]
+    )  # fmt: skip
+    metrics = json.loads((tmp_path / "out/metrics.json").read_text(encoding="utf-8"))
+    assert [(corpus["name"], corpus["rows"], corpus["groups"]) for corpus in metrics["auxiliary"]] == [("other", 12, 2)]
+    assert metrics["n"] == 48
+    for fold in (1, 2):
+        run = json.loads((tmp_path / f"out/runs/seed-42/fold-{fold}/metrics.json").read_text(encoding="utf-8"))
+        assert run["auxiliary"] == metrics["auxiliary"]

@@ -20,6 +20,18 @@ def add_data_arguments(parser: argparse.ArgumentParser, default: str | None = No
     parser.add_argument("--data_revision", metavar="REVISION", help="commit, branch or tag of the dataset on the Hub")
 
 
+def add_auxiliary_data(parser: argparse.ArgumentParser) -> None:
+    """`--auxiliary_data`."""
+    parser.add_argument(
+        "--auxiliary_data",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="DIR_OR_HUB_ID",
+        help="other corpora to train on as well, never to test on; user/name@revision pins one",
+    )
+
+
 def add_encoder_arguments(parser: argparse.ArgumentParser, speech: bool = True) -> None:
     """`--text_encoder` and `--speech_encoder`."""
     parser.add_argument("--text_encoder", metavar="PATH_OR_ID", help="text encoder instead of the recipe's own")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .arguments import (
+    add_auxiliary_data,
     add_data_arguments,
     add_encoder_arguments,
     add_settings,
@@ -63,6 +64,7 @@ def add_commands(commands: Any) -> None:
 def _add_fold_arguments(parser: argparse.ArgumentParser, output: str) -> None:
     parser.add_argument("--recipe", required=True, metavar="NAME_OR_YAML", help="the recipe")
     add_data_arguments(parser)
+    add_auxiliary_data(parser)
     output_argument(parser, output)
     parser.add_argument("--folds", type=int, default=5, help="parts, by speaker or video (default: 5)")
     parser.add_argument("--seeds", nargs="+", type=int, default=[42], help="all folds with each (default: 42)")
@@ -97,6 +99,7 @@ def run_cross_validate(options: argparse.Namespace) -> None:
         [*options.settings, *encoder_settings(options.text_encoder, options.speech_encoder)],
         options.data_revision,
         options.skip_bad_rows,
+        auxiliary_data=options.auxiliary_data,
     )
 
 
@@ -115,6 +118,7 @@ def run_learning_curve(options: argparse.Namespace) -> None:
         [*options.settings, *encoder_settings(options.text_encoder, options.speech_encoder)],
         options.data_revision,
         options.skip_bad_rows,
+        auxiliary_data=options.auxiliary_data,
     )
 
 

@@ -13,7 +13,10 @@ from ..processing_emospeech import EmoSpeechProcessor
 from .augmentation import AudioAugmentation, augmented_recording
 
 
-ROW_TENSORS = ("mfcc_means", "text_embeds", "speech_embeds", "speaker_shift")
+ROW_WEIGHT = "row_weight"
+"""Column that tells how much a training row counts in the loss; the model knows nothing of it."""
+
+ROW_TENSORS = ("mfcc_means", "text_embeds", "speech_embeds", "speaker_shift", ROW_WEIGHT)
 SEQUENCE_MASKS = {"mfcc_frames": "mfcc_mask", "text_states": "attention_mask", "speech_states": "speech_attention_mask"}
 """Columns whose rows are sequences of vectors, and the mask that tells their padding."""
 

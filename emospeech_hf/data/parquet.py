@@ -28,6 +28,7 @@ def write_parquet_corpus(
     card: Callable[[Mapping[str, Mapping[str, Any]]], str],
     skip_bad_rows: bool = False,
     overwrite: bool = False,
+    transcribed: bool = True,
 ) -> dict[str, Any]:
     """
     Check rows and write them as `data/SPLIT-0000N-of-0000M.parquet` and `README.md`, the card.
@@ -41,6 +42,8 @@ def write_parquet_corpus(
         skip_bad_rows (`bool`, *optional*, defaults to `False`): leave out rows that cannot be used, and list them in
             `rejected.csv`.
         overwrite (`bool`, *optional*, defaults to `False`): replace the folder where it exists.
+        transcribed (`bool`, *optional*, defaults to `True`): whether each row must have a transcript, or else a
+            recording will do.
 
     Returns:
         `dict`: `rows`, `without_audio`, `groups` and `labels` of each split, and `rejected`, the number of rows left
@@ -53,7 +56,7 @@ def write_parquet_corpus(
     if output.exists() and any(output.iterdir()) and not overwrite:
         raise FileExistsError(f"{output} exists: give another --output, or replace it with --overwrite.")
     rows = [row for members in splits.values() for row in members]
-    problems = {id(rows[index]): problem for index, problem in _check(rows).items()}
+    problems = {id(rows[index]): problem for index, problem in _check(rows, transcribed).items()}
     if problems and not skip_bad_rows:
         raise CorpusError(list(problems.values()))
     kept = {split: [row for row in members if id(row) not in problems] for split, members in splits.items()}
@@ -69,8 +72,8 @@ def write_parquet_corpus(
     return {**statistics, "rejected": len(problems)}
 
 
-def _check(rows: list[Row]) -> dict[int, Problem]:
-    problems = check_rows(rows, ("text",), labelled=True)
+def _check(rows: list[Row], transcribed: bool) -> dict[int, Problem]:
+    problems = check_rows(rows, ("text",), labelled=True, complete=transcribed)
     with_audio = [index for index, row in enumerate(rows) if row.audio is not None and index not in problems]
     found = check_rows([rows[index] for index in with_audio], ("speech",), labelled=False)
     problems.update({with_audio[position]: problem for position, problem in found.items()})

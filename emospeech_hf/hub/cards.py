@@ -53,8 +53,9 @@ def model_card(
     """
     metrics = dict(metrics or {})
     data = metrics.get("data") or {}
-    non_commercial = "-nc" in (data.get("license") or "").lower()
-    license_name = data["license"] if non_commercial else license_name
+    corpora = [*([data] if data else []), *metrics.get("auxiliary", [])]
+    non_commercial = [corpus["license"] for corpus in corpora if "-nc" in (corpus.get("license") or "").lower()]
+    license_name = non_commercial[0] if non_commercial else license_name
     # Ids of the Hub have a namespace; a run names a local folder by its last part alone.
     encoders = [name for name in metrics.get("encoders", {}).values() if name and "/" in name]
     scored = metrics.get(metrics.get("scored_split") or "")
@@ -65,7 +66,7 @@ def model_card(
         pipeline_tag="audio-classification" if config.uses_speech else "text-classification",
         tags=["emotion-recognition", *(["speech"] if config.uses_speech else []), TASK, "emospeech", "custom_code"],
         base_model=encoders or None,
-        datasets=[data["hub_id"]] if data.get("hub_id") else None,
+        datasets=[corpus["hub_id"] for corpus in corpora if corpus.get("hub_id")] or None,
         metrics=["f1", "accuracy"] if scored else None,
         model_name=MODEL_ID.split("/")[1] if scored else None,
         eval_results=_eval_results(metrics, config) if scored else None,
@@ -83,7 +84,7 @@ def model_card(
         pictures=pictures,
         size=dict(size) if size is not None else None,
         license=license_name,
-        non_commercial=non_commercial,
+        non_commercial=bool(non_commercial),
         encoders=encoders,
         loads_in_4=loads_in_4,
     )
@@ -115,7 +116,12 @@ def _eval_results(metrics: Mapping[str, Any], config: EmoSpeechConfig) -> list[E
 
 
 def dataset_card(
-    title: str, summary: str, license_name: str, citation: str, statistics: Mapping[str, Mapping[str, Any]]
+    title: str,
+    summary: str,
+    license_name: str,
+    citation: str,
+    statistics: Mapping[str, Mapping[str, Any]],
+    language: str = "es",
 ) -> str:
     """
     Fill the template `model_cards/dataset_card.md`.
@@ -123,12 +129,13 @@ def dataset_card(
     Args:
         title, summary, license_name, citation (`str`): of the corpus.
         statistics (`Mapping`): split to `rows`, `without_audio`, `groups` and `labels`, as counted.
+        language (`str`, *optional*, defaults to `"es"`): in which it is spoken, as ISO 639-1 names it.
 
     Returns:
         `str`: the card, with the metadata that the Hub reads.
     """
     data = DatasetCardData(
-        language="es",
+        language=language,
         license=license_name,
         pretty_name=title,
         task_categories=["audio-classification", "text-classification"],

@@ -27,6 +27,10 @@ EXAMPLES = """examples:
   python train_accelerate.py --recipe task1 --data corpus --output_dir runs/mine \\
       --text_encoder intfloat/multilingual-e5-small learning_rate=5e-5 test_fraction=0.2
 
+  # voices of other corpora and languages too, to train on alone
+  python train_accelerate.py --recipe speech_only --data corpus --output_dir runs/voices \\
+      --auxiliary_data corpora/emovo corpora/ravdess
+
   # two processes on a CPU
   ACCELERATE_USE_CPU=true torchrun --nproc_per_node 2 train_accelerate.py \\
       --recipe task2 --data corpus --output_dir runs/two
@@ -56,6 +60,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--text_encoder", metavar="PATH_OR_ID", help="text encoder instead of the recipe's")
     parser.add_argument("--speech_encoder", metavar="PATH_OR_ID", help="speech encoder instead of the recipe's")
     parser.add_argument("--data_revision", metavar="REVISION", help="commit, branch or tag of the dataset on the Hub")
+    parser.add_argument(
+        "--auxiliary_data", action="extend", nargs="+", default=[], metavar="DIR_OR_HUB_ID",
+        help="other corpora to train on as well, never to test on; user/name@revision pins one",
+    )  # fmt: skip
     parser.add_argument(
         "--cache_dir", type=Path, help="folder of computed features, to share among runs (default: OUT/cache)"
     )
@@ -92,6 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 data=options.data,
                 output_dir=options.output_dir,
                 data_revision=options.data_revision,
+                auxiliary_data=options.auxiliary_data,
                 cache_dir=options.cache_dir,
                 resume=options.resume,
                 overwrite=options.overwrite,

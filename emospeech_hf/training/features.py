@@ -118,6 +118,22 @@ class FeatureTable(torch.utils.data.Dataset[dict[str, Any]]):
         virtual = [None if group is None else f"{group} at {factor}" for factor in self.other_speeds for group in known]
         return table, [*groups, *virtual]
 
+    def joined(self, other: FeatureTable) -> FeatureTable:
+        """
+        Args:
+            other ([`FeatureTable`]): of the same features.
+
+        Returns:
+            [`FeatureTable`]: these examples and, behind them, the others'. Other speeds are left out.
+        """
+        table = copy.copy(self)
+        table.columns = {name: _joined(values, other.columns[name]) for name, values in self.columns.items()}
+        table.lengths = None if self.lengths is None else _joined(self.lengths, other.lengths)
+        table.sequences = None if self.sequences is None else _joined(self.sequences, other.sequences)
+        table.audio = None if self.audio is None else _joined(self.audio, other.audio)
+        table.other_speeds = {}
+        return table
+
     def subset(self, rows: Sequence[int] | np.ndarray) -> FeatureTable:
         """
         Args:
@@ -182,7 +198,9 @@ class FeatureBuilder:
         self.num_workers = num_workers
         self.speed_factors = speed_factors
 
-    def add_features(self, dataset: Dataset, split: str) -> tuple[Dataset, list[tuple[int, Problem]]]:
+    def add_features(
+        self, dataset: Dataset, split: str, other_speeds: bool = True
+    ) -> tuple[Dataset, list[tuple[int, Problem]]]:
         """
         Add the columns that [`FeatureTable`] reads. Done before the corpus is split, so that another split or seed
         finds the features in the cache.
@@ -190,6 +208,7 @@ class FeatureBuilder:
         Args:
             dataset (`Dataset`): of the schema.
             split (`str`): its name, for progress bars and messages.
+            other_speeds (`bool`, *optional*, defaults to `True`): whether the recordings are heard at other speeds too.
 
         Returns:
             `tuple[Dataset, list[tuple[int, Problem]]]`: the dataset with its features, without the rows whose
@@ -214,7 +233,7 @@ class FeatureBuilder:
                 kept = [index for index in range(len(dataset)) if index not in bad]
                 dataset = dataset.select(kept).flatten_indices(keep_in_memory=True)
         if recipe.speech_encoder and recipe.freeze_speech_encoder:
-            for factor in (1.0, *self.speed_factors):
+            for factor in (1.0, *(self.speed_factors if other_speeds else ())):
                 dataset = _beside(dataset, self._embeddings(dataset, split, "speech", self._encode_speech, factor))
         elif recipe.speech_encoder:
             dataset = dataset.add_column(DECODE_LATER, [True] * len(dataset))
@@ -336,6 +355,14 @@ def _chosen(values: Any, places: list[int]) -> Any:
     if isinstance(values, np.ndarray):
         return values[places]
     return values.select(places) if isinstance(values, Dataset) else [values[place] for place in places]
+
+
+def _joined(first: Any, second: Any) -> Any:
+    if isinstance(first, np.ndarray):
+        return np.concatenate([first, second])
+    if isinstance(first, Dataset) and isinstance(second, Dataset):
+        return concatenate_datasets([first, second])
+    return [*first, *second]
 
 
 def _beside(dataset: Dataset, features: Dataset) -> Dataset:

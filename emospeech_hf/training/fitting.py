@@ -18,7 +18,9 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 from ..modeling_emospeech import EmoSpeechForEmotionClassification
+from .auxiliary import Auxiliary
 from .features import FeatureTable
+from .recipe import Recipe
 
 
 LEAST_GROUPS = 5
@@ -30,6 +32,36 @@ WINDOW_LENGTH = 5 / 3
 
 WINDOW_RANGE = (2.0, 10.0)
 """Seconds, shortest and longest of a window that is fitted."""
+
+
+def training_rows(
+    model: EmoSpeechForEmotionClassification,
+    recipe: Recipe,
+    table: FeatureTable,
+    groups: Sequence[str | None],
+    auxiliary: Auxiliary | None = None,
+) -> FeatureTable:
+    """
+    Make of a split what the model is trained on: its rows at each speed, the auxiliary ones, and each speaker's mean
+    where it is to be taken off. The model's standardisation is fitted on the way, to the split alone.
+
+    Args:
+        model ([`EmoSpeechForEmotionClassification`]): its standardisation is changed.
+        recipe ([`Recipe`]): how it is trained.
+        table ([`FeatureTable`]): the split.
+        groups (`Sequence[str]`): each row's speaker or video, `None` where it is not known.
+        auxiliary ([`Auxiliary`], *optional*): rows of other corpora.
+
+    Returns:
+        [`FeatureTable`]: all that is trained on.
+    """
+    rows, of_rows = table.with_other_speeds(groups)
+    fit_standardization(model, rows)
+    if auxiliary is not None:
+        rows, of_rows = auxiliary.added_to(rows, of_rows, recipe.data.auxiliary_share)
+    if recipe.training.center_speakers:
+        center_speakers(model, rows, of_rows)
+    return rows
 
 
 def fit_window(model: EmoSpeechForEmotionClassification, train: Dataset) -> None:
@@ -83,7 +115,9 @@ def center_speakers(
         ValueError: If a row's is not known.
     """
     if None in groups:
-        raise ValueError("center_speakers needs a corpus that tells each row's speaker: set center_speakers=false.")
+        raise ValueError(
+            "center_speakers needs corpora that tell each row's speaker, auxiliary ones too: set center_speakers=false."
+        )
     given = {
         name: torch.from_numpy(train.columns[name]).to(model.device)
         for name in ("mfcc_means", "speech_embeds")

@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 from transformers import get_scheduler
 
 from ..data.batching import EpochBatchSampler
-from ..data.collation import EmotionCollator
+from ..data.collation import ROW_WEIGHT, EmotionCollator
 from ..modeling_emospeech import EmoSpeechForEmotionClassification
 from .building import build_augmentation
 from .checkpoint import (
@@ -115,7 +115,8 @@ class EmotionTrainer:
         optimizer = build_optimizer(self.model, recipe)
         last = self.checkpoints / "last"
         state = self._restore(last, optimizer) if resume and last.is_dir() else None
-        loss_function = EmotionLoss(recipe, train.columns["label"], self.model.num_labels).to(accelerator.device)
+        counted = (train.columns["label"], self.model.num_labels, train.columns.get(ROW_WEIGHT))
+        loss_function = EmotionLoss(recipe, *counted).to(accelerator.device)
         model, optimizer, loader = accelerator.prepare(self.model, optimizer, loader)
         if recipe.weight_averaging:
             self.average = WeightAverage(self.model, recipe.weight_averaging)
@@ -191,8 +192,8 @@ class EmotionTrainer:
         total = torch.zeros(2, device=self.accelerator.device)
         for batch in loader:
             with self.accelerator.accumulate(model):
-                labels = batch.pop("labels")
-                loss = loss_function(model(**batch).logits, labels)
+                labels, row_weights = batch.pop("labels"), batch.pop(ROW_WEIGHT, None)
+                loss = loss_function(model(**batch).logits, labels, row_weights)
                 if self.recipe.l2_penalty:
                     loss = loss + self.recipe.l2_penalty / 2 * sum(matrix.square().sum() for matrix in matrices)
                 self.accelerator.backward(loss)
@@ -223,14 +224,18 @@ class EmotionTrainer:
         )
         loader = self.accelerator.prepare_data_loader(loader)
         logits = []
-        with torch.no_grad(), self.accelerator.autocast():
+        with torch.no_grad():
             for batch in loader:
                 batch.pop("labels", None)
+                batch.pop(ROW_WEIGHT, None)
                 rows = len(next(iter(batch.values())))
                 if present is not None:
                     mask = torch.tensor(present, device=self.accelerator.device)
                     batch["modality_mask"] = mask.expand(rows, 2)
-                logits.append(self.accelerator.gather_for_metrics(self.model(**batch).logits.float()).cpu())
+                # Not around the loader: a speech encoder's features are computed in it, in full precision.
+                with self.accelerator.autocast():
+                    scores = self.model(**batch).logits
+                logits.append(self.accelerator.gather_for_metrics(scores.float()).cpu())
         return torch.cat(logits)[: len(table)].numpy()
 
     def _end_epoch(

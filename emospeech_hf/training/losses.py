@@ -26,31 +26,42 @@ class EmotionLoss(nn.Module):
 
     Args:
         recipe ([`TrainingRecipe`]): the settings.
-        labels (`Sequence[int]`): class numbers of the training split.
+        labels (`Sequence[int]`): class numbers of the training rows.
         num_classes (`int`): how many classes there are.
+        row_weights (`np.ndarray` of shape `(rows,)`, *optional*): how much each of those rows counts, on average once;
+            all the same by default.
     """
 
     weights: torch.Tensor
     log_prior: torch.Tensor
 
-    def __init__(self, recipe: TrainingRecipe, labels: Sequence[int], num_classes: int) -> None:
+    def __init__(
+        self,
+        recipe: TrainingRecipe,
+        labels: Sequence[int],
+        num_classes: int,
+        row_weights: np.ndarray | None = None,
+    ) -> None:
         super().__init__()
         self.gamma = recipe.focal_gamma
         self.label_smoothing = recipe.label_smoothing
-        counts = np.bincount(labels, minlength=num_classes)
+        counts = np.bincount(labels, row_weights, minlength=num_classes)
         # A class that train lacks is never asked for; any frequency does.
-        shares = np.maximum(counts, 1) / len(labels)
+        shares = np.where(counts > 0, counts, 1) / len(labels)
         power = {"none": 0.0, "sqrt_balanced": 0.5, "balanced": 1.0}[recipe.class_weights]
         weights = shares**-power
         weights /= (weights * counts).sum() / len(labels)
         self.register_buffer("weights", torch.tensor(weights, dtype=torch.float32))
         self.register_buffer("log_prior", torch.tensor(recipe.logit_adjustment * np.log(shares), dtype=torch.float32))
 
-    def forward(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self, logits: torch.Tensor, labels: torch.Tensor, row_weights: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """
         Args:
             logits (`torch.Tensor` of shape `(batch, classes)`): scores before the softmax.
             labels (`torch.Tensor` of shape `(batch,)`, int64): class numbers.
+            row_weights (`torch.Tensor` of shape `(batch,)`, *optional*): how much each row counts.
 
         Returns:
             `torch.Tensor` of shape `()`: the mean over the batch.
@@ -60,4 +71,6 @@ class EmotionLoss(nn.Module):
         if self.gamma:
             right = logits.softmax(dim=-1).gather(1, labels.unsqueeze(1)).squeeze(1)
             losses = (1 - right) ** self.gamma * losses
+        if row_weights is not None:
+            losses = row_weights * losses
         return (self.weights[labels] * losses).mean()

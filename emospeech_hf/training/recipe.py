@@ -39,6 +39,8 @@ class DataRecipe:
         fold, folds (`int`, *optional*, default to 0): part of a cross-validation, see [`~data.split_corpus`].
         training_groups (`int`, *optional*, defaults to 0): train on so many speakers or videos only, drawn by
             `training.seed`; 0 takes all.
+        auxiliary_share (`float`, *optional*, defaults to 0.5): where there are auxiliary corpora
+            ([`RunOptions`]'s `auxiliary_data`), what their rows together make up of the loss.
     """
 
     __pydantic_config__ = STRICT
@@ -49,6 +51,7 @@ class DataRecipe:
     fold: NotNegative = 0
     folds: NotNegative = 0
     training_groups: NotNegative = 0
+    auxiliary_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
 
 
 @dataclass(kw_only=True)

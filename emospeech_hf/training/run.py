@@ -27,11 +27,12 @@ from ..modeling_emospeech import EmoSpeechForEmotionClassification
 from ..processing_emospeech import EmoSpeechProcessor
 from ..safe_writing import write_json
 from .adapters import merge_low_rank
+from .auxiliary import Auxiliary, load_auxiliary
 from .building import build_model, build_processor, limit_text_length, may_leave_weights_out
 from .cost import estimate_energy, measure_speed
 from .cross_fitting import cross_fitted_logits
 from .features import FeatureBuilder, FeatureTable
-from .fitting import can_tell_temperature, center_speakers, fit_standardization, fit_temperature, fit_window
+from .fitting import can_tell_temperature, fit_temperature, fit_window, training_rows
 from .loop import EmotionTrainer
 from .recipe import Recipe
 from .report import METRICS_FILE, PICTURES, describe_run, score_modalities, score_run, write_results
@@ -96,12 +97,9 @@ def _train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
     model = build_model(recipe.model)
     limit_text_length(processor, model)
     with accelerator.main_process_first():
-        tables, corpus, split_report = prepare_data(recipe, options, model, processor, accelerator)
-    train_table, groups = tables["train"].with_other_speeds(corpus["train"]["group"])
+        tables, corpus, split_report, auxiliary = prepare_data(recipe, options, model, processor, accelerator)
     fit_window(model, corpus["train"])
-    fit_standardization(model, train_table)
-    if recipe.training.center_speakers:
-        center_speakers(model, train_table, groups)
+    train_table = training_rows(model, recipe, tables["train"], corpus["train"]["group"], auxiliary)
     if accelerator.is_main_process:
         # Only now, when the new run has all it needs, does an older one go.
         if not options.resume:
@@ -112,7 +110,7 @@ def _train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
     cross_fitted = None
     held_out_tells = "validation" in corpus and can_tell_temperature(corpus["validation"])
     if recipe.training.temperature_folds and not held_out_tells and can_tell_temperature(corpus["train"]):
-        parts = (recipe.training, tables["train"], corpus["train"]["group"], checkpoints)
+        parts = (recipe, tables["train"], corpus["train"]["group"], checkpoints, auxiliary)
         cross_fitted = cross_fitted_logits(accelerator, model, collator, *parts)
     if recipe.training.trackers:
         accelerator.init_trackers("logs", config=flat(recipe.as_dict()))
@@ -142,6 +140,8 @@ def _train(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
             split: entry["expected_calibration_error"] for split, entry in uncalibrated.items()
         },
     }
+    if auxiliary is not None:
+        metrics["auxiliary"] = auxiliary.sources
     metrics.update(score_run(predictions), data=source, minutes=round((time.perf_counter() - started) / 60, 2))
     if len(model.config.modalities) == len(MODALITIES) and metrics["scored_split"] is not None:
         split = metrics["scored_split"]
@@ -200,9 +200,9 @@ def prepare_data(
     model: EmoSpeechForEmotionClassification,
     processor: EmoSpeechProcessor,
     accelerator: Accelerator,
-) -> tuple[dict[str, FeatureTable], DatasetDict, SplitReport]:
+) -> tuple[dict[str, FeatureTable], DatasetDict, SplitReport, Auxiliary | None]:
     """
-    Load, check and split the corpus, and compute its features.
+    Load, check and split the corpus, compute its features, and those of auxiliary corpora.
 
     Args:
         recipe ([`Recipe`]), options ([`RunOptions`]): what to load and how to split it.
@@ -210,7 +210,7 @@ def prepare_data(
         accelerator (`Accelerator`): its main process computes, the others read what it left.
 
     Returns:
-        `tuple`: features of each labelled split; the splits themselves; how they came about.
+        `tuple`: features of each labelled split; the splits themselves; how they came about; auxiliary rows, if any.
 
     Raises:
         CorpusError: If rows cannot be used, and they are not to be skipped.
@@ -248,6 +248,14 @@ def prepare_data(
         logger.warning("Leaving out %d recordings that cannot be decoded.", len(problems))
         if accelerator.is_main_process:
             write_rejected(problems, rejected_audio)
+    auxiliary = load_auxiliary(
+        options.auxiliary_data,
+        corpus,
+        model.config.modalities,
+        not model.config.missing_modalities,
+        builder,
+        options.skip_bad_rows,
+    )
     data = recipe.data
     splits, report = split_corpus(
         corpus,
@@ -264,4 +272,4 @@ def prepare_data(
         raise ValueError("There is no validation split to choose the best epoch on: set training.keep=last.")
     for split, part in splits.items():
         logger.info("%s: %d utterances, %d groups", split, len(part), report.groups.get(split, 0))
-    return {split: FeatureTable(part) for split, part in splits.items()}, splits, report
+    return {split: FeatureTable(part) for split, part in splits.items()}, splits, report, auxiliary

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ class RunOptions:
         data (`str`): folder or Hub id of the corpus.
         output_dir (`Path`): folder of all that the run writes.
         data_revision (`str`, *optional*): commit, branch or tag of the corpus on the Hub.
+        auxiliary_data (`Sequence[str]`, *optional*): folders or Hub ids (`user/name@revision` pins one) of other
+            corpora to train on as well, never to test on.
         cache_dir (`Path`, *optional*): folder of features that are computed once; by default in `output_dir`. Runs
             that share it share features.
         resume (`bool`): go on from the last checkpoint.
@@ -41,6 +44,7 @@ class RunOptions:
     data: str
     output_dir: Path
     data_revision: str | None = None
+    auxiliary_data: Sequence[str] = ()
     cache_dir: Path | None = None
     resume: bool = False
     overwrite: bool = False
@@ -56,7 +60,9 @@ def run_description(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
     Returns:
         `dict`: what stands in `run.json`; two runs are the same if theirs are.
     """
-    return {"recipe": recipe.as_dict(), "data": options.data, "data_revision": options.data_revision}
+    description = {"recipe": recipe.as_dict(), "data": options.data, "data_revision": options.data_revision}
+    auxiliary = {"auxiliary_data": list(options.auxiliary_data)} if options.auxiliary_data else {}
+    return {**description, **auxiliary}
 
 
 def check_output_dir(output_dir: Path, description: dict[str, Any], options: RunOptions) -> None:

@@ -95,8 +95,25 @@ def test_non_commercial_data_decide_the_licence(wanted: str | None) -> None:
     assert "non-commercial" not in free
 
 
+def test_auxiliary_corpora_are_named_and_decide_the_licence_too() -> None:
+    voices = {"name": "Voci", "hub_id": "eva/voci", "revision": None, "license": "cc-by-nc-sa-4.0"}
+    films = {"name": "Filme", "hub_id": None, "revision": None, "license": None}
+    auxiliary = [{**voices, "rows": 30, "groups": 6}, {**films, "rows": 5, "groups": 2}]
+    card = model_card(EmoSpeechConfig(), {**metrics("cc-by-4.0"), "auxiliary": auxiliary}, license_name="apache-2.0")
+    assert "together 50 % of the loss" in card
+    voci = "- Voci ([eva/voci](https://huggingface.co/datasets/eva/voci)): 30 rows of 6 speakers or videos; "
+    assert voci + "licence: cc-by-nc-sa-4.0." in card
+    assert "- Filme: 5 rows of 2 speakers or videos; licence: not told." in card
+    assert "Not all of these corpora allow commercial use" in card
+    data = ModelCard(card).data
+    assert data.license == "cc-by-nc-sa-4.0"
+    assert data.datasets == ["ana/corpus", "eva/voci"]
+
+
 def test_every_section_is_there_whatever_was_measured() -> None:
-    for card in (model_card(EmoSpeechConfig(), metrics()), model_card(EmoSpeechConfig(), None)):
+    voices = {"name": "Voci", "hub_id": None, "license": None, "rows": 30, "groups": 6}
+    for scores in (metrics(), None, {**metrics(), "auxiliary": [voices]}):
+        card = model_card(EmoSpeechConfig(), scores)
         assert re.findall(r"^## (.*)$", card, re.MULTILINE) == [
             "How to use", "Architecture", "Training data", "Results", "Calibration", "Speed and size",
             "Limits, misuse and law", "Environmental cost", "Licence", "Citation",

@@ -21,7 +21,7 @@ from emospeech_hf.data import EmotionCollator
 from emospeech_hf.training import RecipeError, RunOptions, load_recipe, load_run, train
 from emospeech_hf.training.cross_fitting import cross_fitted_logits
 from emospeech_hf.training.features import FeatureTable
-from emospeech_hf.training.recipe import TrainingRecipe
+from emospeech_hf.training.recipe import Recipe, TrainingRecipe
 
 from ..conftest import write_corpus
 
@@ -38,7 +38,8 @@ def test_a_row_is_scored_by_a_model_that_never_met_its_speaker(tmp_path: Path, c
         EmoSpeechConfig(text_config=None, num_mfcc=6, standardize=True, fusion="none", classifier_dim=0)
     )
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    recipe = TrainingRecipe(epochs=20, learning_rate=0.1, temperature_folds=6, keep="last", center_speakers=center)
+    training = TrainingRecipe(epochs=20, learning_rate=0.1, temperature_folds=6, keep="last", center_speakers=center)
+    recipe = Recipe(training=training)
     collator = EmotionCollator(EmoSpeechProcessor(EmoSpeechFeatureExtractor(num_mfcc=6)))
     arguments = (Accelerator(cpu=True), model, collator, recipe, table, groups, tmp_path)
     logits = cross_fitted_logits(*arguments)

@@ -122,7 +122,7 @@ def test_centering_gives_each_training_speaker_a_mean_of_zero() -> None:
         shifted = embeddings[rows] - table.columns["speaker_shift"][rows]
         np.testing.assert_allclose(shifted.mean(axis=0), 0, atol=1e-5)
     assert table[0]["speaker_shift"].shape == (4,)
-    with pytest.raises(ValueError, match="needs a corpus that tells each row's speaker"):
+    with pytest.raises(ValueError, match="needs corpora that tell each row's speaker"):
         center_speakers(model, table, [None] * 12)
 
 
