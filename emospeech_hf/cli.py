@@ -23,6 +23,7 @@ EXAMPLES = """examples:
   emospeech submit --model user/model --test test.csv --segments mp3 --output submission.zip
   emospeech audit --data corpus --output runs/audit --strict
   emospeech cross-validate --recipe task1 --data corpus --output runs/folds
+  emospeech cross-validate --recipe speech_only --data corpus --auxiliary_data corpora/emovo --output runs/voices
   emospeech learning-curve --recipe speech_only --data corpus --output runs/curve
   emospeech reproduce --data corpus --output runs/paper --seeds 42 43 44
   emospeech release --run runs/task2 --to releases/task2

@@ -28,6 +28,10 @@ ENCODER_BATCH = 32
 TEXT_BLOCK = 8 * ENCODER_BATCH
 """Texts among which those of similar length are sought."""
 
+SPEECH_BLOCK, BLOCK = 16 * ENCODER_BATCH, 16 * TEXT_BLOCK
+"""Rows whose features are kept together, of a speech encoder and of all else: what a kill costs at most, and what is
+computed anew where a row of them changes."""
+
 SEQUENCE_MEMORY = 2**30
 """Bytes of sequences that a split may hold in memory."""
 
@@ -300,8 +304,8 @@ class FeatureBuilder:
             key["speed"] = factor
         encoder.to(self.device).eval()
         description = f"{modality.capitalize()} encoder on {split}" + ("" if factor == 1 else f", speed {factor}")
-        size = TEXT_BLOCK if modality == "text" else ENCODER_BATCH
-        return self._map(dataset, description, compute, [column], key, batch_size=size)
+        sizes = (TEXT_BLOCK, BLOCK) if modality == "text" else (ENCODER_BATCH, SPEECH_BLOCK)
+        return self._map(dataset, description, compute, [column], key, 0, *sizes)
 
     def _encode_speech(self, rows: list[Any], factor: float) -> tuple[torch.Tensor, torch.Tensor | None]:
         extractor = self.processor.feature_extractor
@@ -335,20 +339,27 @@ class FeatureBuilder:
         settings: dict[str, Any],
         num_workers: int = 0,
         batch_size: int = ENCODER_BATCH,
+        block_size: int = BLOCK,
     ) -> Dataset:
-        parts = [FEATURE_VERSION, columns, settings, _rows_digest(dataset, columns)]
-        key = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:32]
         self.cache_dir.mkdir(parents=True, exist_ok=True)
-        return dataset.map(
-            function,
-            batched=True,
-            batch_size=batch_size,
-            remove_columns=dataset.column_names,
-            num_proc=num_workers or None,
-            cache_file_name=str(self.cache_dir / f"{key}.arrow"),
-            new_fingerprint=key,
-            desc=description,
-        )
+        starts = range(0, len(dataset), block_size)
+        blocks = []
+        for number, start in enumerate(starts, start=1):
+            block = dataset.select(range(start, min(start + block_size, len(dataset))))
+            parts = [FEATURE_VERSION, columns, settings, _rows_digest(block, columns)]
+            key = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:32]
+            computed = block.map(
+                function,
+                batched=True,
+                batch_size=batch_size,
+                remove_columns=dataset.column_names,
+                num_proc=num_workers or None,
+                cache_file_name=str(self.cache_dir / f"{key}.arrow"),
+                new_fingerprint=key,
+                desc=description if len(starts) == 1 else f"{description}, part {number} of {len(starts)}",
+            )
+            blocks.append(computed)
+        return concatenate_datasets(blocks)
 
 
 def _chosen(values: Any, places: list[int]) -> Any:

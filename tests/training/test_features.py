@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from datasets import Dataset
+from datasets import Dataset, concatenate_datasets
 
 from emospeech_hf import EmoSpeechFeatureExtractor
 from emospeech_hf.data import EmotionCollator, load_corpus
@@ -126,6 +126,38 @@ def test_cache_is_found_again_and_only_for_the_same(
         before = len(list(tmp_path.iterdir()))
         build.add_features(rows, "train")
         assert len(list(tmp_path.iterdir())) > before, number
+
+
+def test_a_kill_costs_a_block_and_so_does_a_new_row(
+    speech_encoder_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_corpus(tmp_path / "corpus", speakers=3, per_emotion=1)
+    corpus = load_corpus(folder)["train"]
+    recipe = ModelRecipe(speech_encoder=str(speech_encoder_dir), num_mfcc=0, fusion_dim=8, classifier_dim=8)
+    whole, _ = builder(recipe, tmp_path / "whole").add_features(corpus, "train")
+    monkeypatch.setattr(features, "SPEECH_BLOCK", 5)
+    heard: list[int] = []
+    encode = FeatureBuilder._encode_speech
+
+    def counting(self: FeatureBuilder, rows: list[object], factor: float) -> tuple[torch.Tensor, torch.Tensor | None]:
+        if len(heard) == 2:
+            raise KeyboardInterrupt
+        heard.append(len(rows))
+        return encode(self, rows, factor)
+
+    monkeypatch.setattr(FeatureBuilder, "_encode_speech", counting)
+    with pytest.raises(KeyboardInterrupt):
+        builder(recipe, tmp_path / "cache").add_features(corpus, "train")
+    assert heard == [5, 5]
+    monkeypatch.setattr(FeatureBuilder, "_encode_speech", lambda *given: heard.append(len(given[1])) or encode(*given))
+    again, _ = builder(recipe, tmp_path / "cache").add_features(corpus, "train")
+    assert heard == [5, 5, 5, 3]
+    # In other batches than all at once, save for rounding.
+    np.testing.assert_allclose(again["speech_embeds"][:], whole["speech_embeds"][:], atol=1e-5)
+    longer = concatenate_datasets([corpus, corpus.select([0])])
+    more, _ = builder(recipe, tmp_path / "cache").add_features(longer, "train")
+    assert heard == [5, 5, 5, 3, 4]
+    np.testing.assert_allclose(more["speech_embeds"][18], more["speech_embeds"][0], atol=1e-5)
 
 
 def test_a_changed_recording_is_noticed(tmp_path: Path) -> None:
