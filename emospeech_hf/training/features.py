@@ -371,9 +371,9 @@ def _chosen(values: Any, places: list[int]) -> Any:
 def _joined(first: Any, second: Any) -> Any:
     if isinstance(first, np.ndarray):
         return np.concatenate([first, second])
-    if isinstance(first, Dataset) and isinstance(second, Dataset):
-        return concatenate_datasets([first, second])
-    return [*first, *second]
+    if isinstance(first, list) and isinstance(second, list):
+        return [*first, *second]
+    return torch.utils.data.ConcatDataset([first, second])  # what is on disk stays there
 
 
 def _beside(dataset: Dataset, features: Dataset) -> Dataset:
