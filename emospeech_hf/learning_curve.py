@@ -26,6 +26,7 @@ def learning_curve(
     settings: Iterable[str] = (),
     data_revision: str | None = None,
     skip_bad_rows: bool = False,
+    cache_dir: Path | None = None,
     auxiliary_data: Sequence[str] = (),
 ) -> dict[str, Any]:
     """
@@ -40,7 +41,7 @@ def learning_curve(
             2, 4, 8 and so on.
         folds (`int`, *optional*, defaults to 5), seeds (`Sequence[int]`, *optional*, defaults to `(42,)`), settings
             (`Iterable[str]`, *optional*), data_revision (`str`, *optional*), skip_bad_rows (`bool`, *optional*),
-            auxiliary_data (`Sequence[str]`, *optional*): see [`~cross_validation.cross_validate`]. Each seed draws
+            cache_dir (`Path`, *optional*), auxiliary_data (`Sequence[str]`, *optional*): see [`~cross_validation.cross_validate`]. Each seed draws
             speakers of its own; auxiliary ones do not count.
 
     Returns:
@@ -65,7 +66,7 @@ def learning_curve(
             [*settings, f"training_groups={number}"],
             data_revision,
             skip_bad_rows,
-            output / "cache",
+            cache_dir or output / "cache",
             auxiliary_data,
         )
 

@@ -91,12 +91,14 @@ def test_auxiliary_corpora_join_each_fold(shared_corpus_dir: Path, tmp_path: Pat
     main(
         [
             "cross-validate", "--recipe", "task2", "--data", str(shared_corpus_dir), "--auxiliary_data", str(other),
-            "--output", str(tmp_path / "out"), "--folds", "2", "--set", *SETTINGS, "validation_fraction=0.25",
+            "--output", str(tmp_path / "out"), "--cache_dir", str(tmp_path / "kept"), "--folds", "2", "--set", *SETTINGS, "validation_fraction=0.25",
         ]
     )  # fmt: skip
     metrics = json.loads((tmp_path / "out/metrics.json").read_text(encoding="utf-8"))
     assert [(corpus["name"], corpus["rows"], corpus["groups"]) for corpus in metrics["auxiliary"]] == [("other", 12, 2)]
     assert metrics["n"] == 48
+    assert any((tmp_path / "kept").iterdir())
+    assert not (tmp_path / "out/cache").exists()
     for fold in (1, 2):
         run = json.loads((tmp_path / f"out/runs/seed-42/fold-{fold}/metrics.json").read_text(encoding="utf-8"))
         assert run["auxiliary"] == metrics["auxiliary"]

@@ -66,6 +66,9 @@ def _add_fold_arguments(parser: argparse.ArgumentParser, output: str) -> None:
     add_data_arguments(parser)
     add_auxiliary_data(parser)
     output_argument(parser, output)
+    parser.add_argument(
+        "--cache_dir", type=Path, help="folder of computed features, to share among commands (default: in --output)"
+    )
     parser.add_argument("--folds", type=int, default=5, help="parts, by speaker or video (default: 5)")
     parser.add_argument("--seeds", nargs="+", type=int, default=[42], help="all folds with each (default: 42)")
     add_encoder_arguments(parser)
@@ -99,7 +102,8 @@ def run_cross_validate(options: argparse.Namespace) -> None:
         [*options.settings, *encoder_settings(options.text_encoder, options.speech_encoder)],
         options.data_revision,
         options.skip_bad_rows,
-        auxiliary_data=options.auxiliary_data,
+        options.cache_dir,
+        options.auxiliary_data,
     )
 
 
@@ -118,7 +122,8 @@ def run_learning_curve(options: argparse.Namespace) -> None:
         [*options.settings, *encoder_settings(options.text_encoder, options.speech_encoder)],
         options.data_revision,
         options.skip_bad_rows,
-        auxiliary_data=options.auxiliary_data,
+        options.cache_dir,
+        options.auxiliary_data,
     )
 
 
