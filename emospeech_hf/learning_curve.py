@@ -41,8 +41,8 @@ def learning_curve(
             2, 4, 8 and so on.
         folds (`int`, *optional*, defaults to 5), seeds (`Sequence[int]`, *optional*, defaults to `(42,)`), settings
             (`Iterable[str]`, *optional*), data_revision (`str`, *optional*), skip_bad_rows (`bool`, *optional*),
-            cache_dir (`Path`, *optional*), auxiliary_data (`Sequence[str]`, *optional*): see [`~cross_validation.cross_validate`]. Each seed draws
-            speakers of its own; auxiliary ones do not count.
+            cache_dir (`Path`, *optional*), auxiliary_data (`Sequence[str]`, *optional*): see
+            [`~cross_validation.cross_validate`]. Each seed draws speakers of its own; auxiliary ones do not count.
 
     Returns:
         `dict`: what stands in `learning_curve.json`: `points`, each with `groups`, `mean`, `mean_interval` and

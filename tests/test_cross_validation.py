@@ -91,7 +91,8 @@ def test_auxiliary_corpora_join_each_fold(shared_corpus_dir: Path, tmp_path: Pat
     main(
         [
             "cross-validate", "--recipe", "task2", "--data", str(shared_corpus_dir), "--auxiliary_data", str(other),
-            "--output", str(tmp_path / "out"), "--cache_dir", str(tmp_path / "kept"), "--folds", "2", "--set", *SETTINGS, "validation_fraction=0.25",
+            "--output", str(tmp_path / "out"), "--cache_dir", str(tmp_path / "kept"), "--folds", "2",
+            "--set", *SETTINGS, "validation_fraction=0.25",
         ]
     )  # fmt: skip
     metrics = json.loads((tmp_path / "out/metrics.json").read_text(encoding="utf-8"))
