@@ -206,6 +206,21 @@ def test_all_kinds_of_features(
     assert np.isfinite(metrics["history"][-1]["loss"])
 
 
+def test_voices_without_transcripts_join_a_model_that_also_reads(
+    shared_corpus_dir: Path, other_corpus: Path, text_encoder_dir: Path, tmp_path: Path
+) -> None:
+    rows = [(f"s{speaker}-{label}.wav", f"s{speaker}", label, "") for speaker in range(3) for label in WORDS]
+    write_csv(other_corpus / "train.csv", ("filename", "speaker", "label", "transcription"), rows)
+    settings = [f"text_encoder={text_encoder_dir}", "text_revision=", *MINI]
+    with pytest.raises(CorpusError, match="the transcript is empty"):
+        run(shared_corpus_dir, tmp_path / "run", [other_corpus], *settings)
+    metrics = run(
+        shared_corpus_dir, tmp_path / "run", [other_corpus], *settings, "missing_modalities=true", "fusion=mean"
+    )
+    assert metrics["auxiliary"][0]["rows"] == 18
+    assert metrics["macro_f1_by_modality"].keys() == {"speech_and_text", "speech", "text"}
+
+
 def test_a_recording_of_the_corpus_itself_is_refused(
     shared_corpus_dir: Path, other_corpus: Path, tmp_path: Path
 ) -> None:
