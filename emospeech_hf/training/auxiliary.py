@@ -14,7 +14,8 @@ from datasets import Dataset, DatasetDict, concatenate_datasets
 
 from ..data import CorpusError, describe_source, load_corpus
 from ..data.collation import ROW_WEIGHT
-from .features import FeatureBuilder, FeatureTable
+from .feature_table import FeatureTable
+from .features import FeatureBuilder
 
 
 logger = logging.getLogger(__name__)

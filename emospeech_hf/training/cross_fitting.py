@@ -15,7 +15,7 @@ from ..data import EmotionCollator
 from ..modeling_emospeech import EmoSpeechForEmotionClassification
 from .auxiliary import Auxiliary
 from .checkpoint import set_trained_weights, trained_weights
-from .features import FeatureTable
+from .feature_table import FeatureTable
 from .fitting import training_rows
 from .loop import EmotionTrainer
 from .recipe import Recipe

@@ -19,7 +19,7 @@ from scipy.special import log_softmax
 
 from ..modeling_emospeech import EmoSpeechForEmotionClassification
 from .auxiliary import Auxiliary
-from .features import FeatureTable
+from .feature_table import FeatureTable
 from .recipe import Recipe
 
 

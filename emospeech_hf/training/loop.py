@@ -31,7 +31,7 @@ from .checkpoint import (
     set_trained_weights,
     trained_weights,
 )
-from .features import FeatureTable
+from .feature_table import FeatureTable
 from .losses import EmotionLoss
 from .optimization import WeightAverage, build_optimizer
 from .recipe import TrainingRecipe

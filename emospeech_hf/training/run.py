@@ -31,7 +31,8 @@ from .auxiliary import Auxiliary, load_auxiliary
 from .building import build_model, build_processor, limit_text_length, may_leave_weights_out
 from .cost import estimate_energy, measure_speed
 from .cross_fitting import cross_fitted_logits
-from .features import FeatureBuilder, FeatureTable
+from .feature_table import FeatureTable
+from .features import FeatureBuilder
 from .fitting import can_tell_temperature, fit_temperature, fit_window, training_rows
 from .loop import EmotionTrainer
 from .recipe import Recipe

@@ -21,10 +21,10 @@ from emospeech_hf import (
     EmoSpeechProcessor,
 )
 from emospeech_hf.data import CorpusError, EmotionCollator
-from emospeech_hf.training import RunOptions, features, load_recipe, train
+from emospeech_hf.training import RunOptions, load_recipe, train
 from emospeech_hf.training.auxiliary import Auxiliary, split_revision
 from emospeech_hf.training.cross_fitting import cross_fitted_logits
-from emospeech_hf.training.features import FeatureTable
+from emospeech_hf.training.feature_table import FeatureTable
 from emospeech_hf.training.fitting import training_rows
 from emospeech_hf.training.loop import EmotionTrainer
 from emospeech_hf.training.losses import EmotionLoss
@@ -81,28 +81,6 @@ def test_auxiliary_rows_make_up_their_share_of_the_loss(share: float) -> None:
     whole = loss(logits, torch.tensor(rows.columns["label"]), torch.from_numpy(weights)) * 40
     theirs = loss(logits[10:], torch.tensor([0] * 30), torch.from_numpy(weights[10:])) * 30
     assert float(theirs / whole) == pytest.approx(share)
-
-
-@pytest.mark.parametrize("on_disk", [(False, False), (True, False), (True, True)])
-def test_sequences_in_memory_and_on_disk_are_joined(
-    on_disk: tuple[bool, bool], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    generator = np.random.default_rng(0)
-    frames = [
-        [generator.normal(size=(length, 4)).astype(np.float32) for length in lengths] for lengths in ((2, 5), (3,))
-    ]
-    tables = []
-    for sequences, kept in zip(frames, on_disk):
-        monkeypatch.setattr(features, "SEQUENCE_MEMORY", 0 if kept else 2**30)
-        columns = {"mfcc_frames": [frame.reshape(-1) for frame in sequences]}
-        lengths = [len(frame) for frame in sequences]
-        dataset = Dataset.from_dict({"label": [0] * len(lengths), "mfcc_frames_length": lengths, **columns})
-        tables.append(FeatureTable(dataset))
-    joined = tables[0].joined(tables[1])
-    assert len(joined) == 3
-    assert joined.lengths == [2, 5, 3]
-    for row, frame in enumerate([*frames[0], *frames[1]]):
-        np.testing.assert_allclose(joined[row]["mfcc_frames"], frame)
 
 
 def test_class_weights_count_rows_by_their_weight() -> None:

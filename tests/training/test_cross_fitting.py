@@ -20,7 +20,7 @@ from emospeech_hf import (
 from emospeech_hf.data import EmotionCollator
 from emospeech_hf.training import RecipeError, RunOptions, load_recipe, load_run, train
 from emospeech_hf.training.cross_fitting import cross_fitted_logits
-from emospeech_hf.training.features import FeatureTable
+from emospeech_hf.training.feature_table import FeatureTable
 from emospeech_hf.training.recipe import Recipe, TrainingRecipe
 
 from ..conftest import write_corpus

@@ -15,7 +15,8 @@ from emospeech_hf.data import EmotionCollator, load_corpus
 from emospeech_hf.data.augmentation import change_speed
 from emospeech_hf.training import features
 from emospeech_hf.training.building import build_model, build_processor
-from emospeech_hf.training.features import FeatureBuilder, FeatureTable
+from emospeech_hf.training.feature_table import FeatureTable
+from emospeech_hf.training.features import FeatureBuilder
 from emospeech_hf.training.recipe import ModelRecipe
 
 from ..conftest import tone, write_corpus, write_csv

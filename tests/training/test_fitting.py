@@ -16,7 +16,7 @@ from transformers import BertConfig
 from emospeech_hf import EmoSpeechConfig, EmoSpeechForEmotionClassification
 from emospeech_hf.evaluation import calibration
 from emospeech_hf.training import RunOptions, load_recipe, load_run, train
-from emospeech_hf.training.features import FeatureTable
+from emospeech_hf.training.feature_table import FeatureTable
 from emospeech_hf.training.fitting import center_speakers, fit_standardization, fit_temperature, fit_window
 
 from ..conftest import write_corpus
