@@ -14,8 +14,8 @@ import numpy as np
 import soundfile
 import torch
 from datasets import Dataset
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
+from scipy.optimize import brentq
+from scipy.special import softmax
 
 from ..modeling_emospeech import EmoSpeechForEmotionClassification
 from .auxiliary import Auxiliary
@@ -173,8 +173,11 @@ def fit_temperature(
 
 def best_temperature(references: Sequence[int], logits: np.ndarray) -> float:
     """
-    The temperature that makes the scores of held-out rows most likely (Guo et al., "On calibration of modern neural
-    networks").
+    The temperature at which the model is, on average, as sure of held-out rows as it is right on them (Clarté et al.,
+    "Expectation consistency for calibration of neural networks").
+
+    The usual choice, the temperature that makes the true classes most likely, follows the few rows that the model is
+    sure and wrong of; where those are one odd speaker's, it doubts all others too (docs/experiments.md).
 
     Args:
         references (`Sequence[int]`): class numbers.
@@ -184,13 +187,16 @@ def best_temperature(references: Sequence[int], logits: np.ndarray) -> float:
         `float`: between 1/8 and 8.
     """
     truth = np.asarray(references)
+    # One right and one wrong row more: a handful that is all right is no reason to be certain.
+    right = (np.sum(logits.argmax(axis=1) == truth) + 1) / (len(truth) + 2)
 
-    def surprise(log_temperature: float) -> float:
-        scores = log_softmax(logits / math.exp(log_temperature), axis=1)
-        return float(-scores[np.arange(len(truth)), truth].mean())
+    def excess(log_temperature: float) -> float:
+        return float(softmax(logits / math.exp(log_temperature), axis=1).max(axis=1).mean() - right)
 
-    found = minimize_scalar(surprise, bounds=(-math.log(8), math.log(8)), method="bounded")
-    return math.exp(found.x)
+    limit = math.log(8)
+    if excess(-limit) <= 0:
+        return math.exp(-limit)
+    return math.exp(brentq(excess, -limit, limit) if excess(limit) < 0 else limit)
 
 
 def are_enough(groups: Sequence[str | None]) -> bool:

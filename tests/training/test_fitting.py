@@ -17,7 +17,13 @@ from emospeech_hf import EmoSpeechConfig, EmoSpeechForEmotionClassification
 from emospeech_hf.evaluation import calibration
 from emospeech_hf.training import RunOptions, load_recipe, load_run, train
 from emospeech_hf.training.feature_table import FeatureTable
-from emospeech_hf.training.fitting import center_speakers, fit_standardization, fit_temperature, fit_window
+from emospeech_hf.training.fitting import (
+    best_temperature,
+    center_speakers,
+    fit_standardization,
+    fit_temperature,
+    fit_window,
+)
 
 from ..conftest import write_corpus
 
@@ -38,16 +44,40 @@ def test_temperature_undoes_what_exaggerates(overconfidence: float) -> None:
     assert model.config.temperature == pytest.approx(overconfidence, rel=0.1)
     after = calibration(labels, softmax(logits / model.config.temperature, axis=1))
     assert after["expected_calibration_error"] < 0.03
-    near = [model.config.temperature * factor for factor in (0.8, 1.25)]
-    rows = np.arange(len(labels))
-    surprise = {t: -log_softmax(logits / t, axis=1)[rows, labels].mean() for t in (*near, model.config.temperature)}
-    assert min(surprise, key=surprise.__getitem__) == model.config.temperature
+    confidence = softmax(logits / model.config.temperature, axis=1).max(axis=1).mean()
+    assert confidence == pytest.approx((logits.argmax(axis=1) == labels).mean(), abs=1e-3)
+
+
+def test_one_odd_speaker_does_not_make_all_doubtful() -> None:
+    """A tenth of the rows is told surely and wrongly; the others are as sure as they are right."""
+    labels, logits = draws(1.0)
+    odd = len(labels) // 10
+    logits[:odd] = 8 * np.eye(6)[(labels[:odd] + 1) % 6]
+    found = best_temperature(labels, logits)
+    surprise = {
+        temperature: -log_softmax(logits / temperature, axis=1)[np.arange(len(labels)), labels].mean()
+        for temperature in (1.0, found, 2.0, 3.0)
+    }
+    assert surprise[2.0] < surprise[found]  # what makes the rows most likely doubts more
+    errors = {
+        temperature: calibration(labels, softmax(logits / temperature, axis=1))["expected_calibration_error"]
+        for temperature in (found, 2.0, 3.0)
+    }
+    assert errors[found] == min(errors.values())
+
+
+def test_the_ends_of_the_range() -> None:
+    unsure = 1e-3 * np.eye(6)[[0, 1, 2, 3, 4, 5] * 20]
+    assert best_temperature([0, 1, 2, 3, 4, 5] * 20, unsure) == pytest.approx(1 / 8)
+    sure = 100 * np.eye(6)[[1, 2, 3, 4, 5, 0] * 20]
+    assert best_temperature([0, 1, 2, 3, 4, 5] * 20, sure) == pytest.approx(8)
 
 
 def test_few_rows_cannot_make_it_absurd() -> None:
     model = EmoSpeechForEmotionClassification(EmoSpeechConfig(text_config=None, num_mfcc=4, fusion_dim=4))
     assert fit_temperature(model, [0], np.array([[1.0, 0, 0, 0, 0, 0]]), [None])
-    assert model.config.temperature == pytest.approx(1 / 8, rel=0.01)
+    # As sure as two of three right: exp(1 / t) is ten.
+    assert model.config.temperature == pytest.approx(1 / np.log(10), rel=0.01)
 
 
 def test_few_speakers_tell_how_sure_to_be_of_themselves_alone() -> None:
