@@ -20,6 +20,9 @@ from .features import FeatureBuilder
 
 logger = logging.getLogger(__name__)
 
+TELLING_WORDS = 5
+"""Words of a transcript without a recording, from which on two that are the same are taken for one row."""
+
 
 @dataclass
 class Auxiliary:
@@ -69,7 +72,7 @@ def load_auxiliary(
 
     Args:
         names (`Iterable[str]`): folders, or Hub ids, each with `@` and a commit, branch or tag where one is wanted.
-        corpus (`DatasetDict`): the corpus itself, of the schema. No recording of it may be among theirs, as it may be
+        corpus (`DatasetDict`): the corpus itself, of the schema. None of its rows may be among theirs, as it may be
             held out.
         modalities (`Sequence[str]`), complete (`bool`), skip_bad_rows (`bool`): see [`~data.load_corpus`].
         builder ([`~training.features.FeatureBuilder`]): computes their features.
@@ -79,7 +82,7 @@ def load_auxiliary(
 
     Raises:
         CorpusError: If rows cannot be used, and they are not to be skipped.
-        ValueError: If a corpus has no labelled row, or shares a recording with the corpus itself.
+        ValueError: If a corpus has no labelled row, or shares a recording, or a row of text, with the corpus itself.
     """
     parts, groups, sources = [], [], []
     own = None
@@ -90,11 +93,12 @@ def load_auxiliary(
         if not labelled:
             raise ValueError(f"{name}: no row has a label, so that there is nothing to learn from it.")
         rows = concatenate_datasets(labelled)
-        own = _recordings(concatenate_datasets(list(corpus.values()))) if own is None else own
-        shared = [identifier for identifier, recording in _identified(rows) if recording in own]
+        if own is None:
+            own = {content for _, content in _identified(concatenate_datasets(list(corpus.values())), both=True)}
+        shared = [identifier for identifier, content in _identified(rows) if content in own]
         if shared:
             raise ValueError(
-                f"{name}: {len(shared)} of its recordings, as {shared[0]}, are in the corpus itself. An auxiliary "
+                f"{name}: {len(shared)} of its rows, as {shared[0]}, are in the corpus itself. An auxiliary "
                 "corpus must be another one, or the score would flatter."
             )
         # Other speeds are worth nothing here (docs/experiments.md): there are many voices already.
@@ -124,14 +128,15 @@ def split_revision(name: str) -> tuple[str, str | None]:
     return source, revision
 
 
-def _identified(rows: Dataset) -> Iterator[tuple[str, str]]:
-    """Id and digest of each recording; of a row without one nothing: two people may say the same words."""
-    for identifier, audio in zip(rows["id"], rows["audio"]):
+def _identified(rows: Dataset, both: bool = False) -> Iterator[tuple[str, str]]:
+    """
+    Id of each row, and what tells it from others: the digest of its recording; without one, or of `both`, also its
+    transcript, if that is so long that nobody else is likely to have said the same.
+    """
+    for identifier, audio, text in zip(rows["id"], rows["audio"], rows["text"]):
         if audio is not None:
             content = audio.get("bytes")
             content = Path(audio["path"]).read_bytes() if content is None else content
             yield identifier, hashlib.sha256(content).hexdigest()
-
-
-def _recordings(rows: Dataset) -> set[str]:
-    return {digest for _, digest in _identified(rows)}
+        if (audio is None or both) and len(text.split()) >= TELLING_WORDS:
+            yield identifier, " ".join(text.lower().split())

@@ -203,10 +203,35 @@ def test_a_recording_of_the_corpus_itself_is_refused(
     shared_corpus_dir: Path, other_corpus: Path, tmp_path: Path
 ) -> None:
     shutil.copy(shared_corpus_dir / "audio/s1-joy-0.wav", other_corpus / "audio/s2-joy.wav")
-    with pytest.raises(ValueError, match=r"1 of its recordings, as s2-joy.wav, are in the corpus itself"):
+    with pytest.raises(ValueError, match=r"1 of its rows, as s2-joy.wav, are in the corpus itself"):
         run(shared_corpus_dir, tmp_path / "run", [other_corpus], "text_encoder=", *MINI)
-    with pytest.raises(ValueError, match="48 of its recordings"):
+    with pytest.raises(ValueError, match="48 of its rows"):
         run(shared_corpus_dir, tmp_path / "run", [shared_corpus_dir], "text_encoder=", *MINI)
+
+
+def test_a_text_of_the_corpus_itself_is_refused(text_encoder_dir: Path, tmp_path: Path) -> None:
+    """EmoSPeech 2024 is a part of MEACorpus 2023, under other ids."""
+    said = [(f"a{row}", f"s{row % 4}", label, f"{WORDS[label]} otra vez {row}") for row in range(8) for label in WORDS]
+    rows = [(f"{name}-{label}", speaker, label, text) for name, speaker, label, text in said]
+    for name in ("corpus", "part"):
+        (tmp_path / name).mkdir()
+    header = ("filename", "speaker", "label", "transcription")
+    write_csv(tmp_path / "corpus/train.csv", header, rows)
+    short = [(f"c{row}", f"t{row % 3}", label, "Sí, claro.") for row, label in enumerate(WORDS)]
+    write_csv(tmp_path / "corpus/test.csv", header, [(f"own-{name}", *rest) for name, *rest in short])
+    settings = [f"text_encoder={text_encoder_dir}", "text_revision=", "training.epochs=1", "trackers=[]"]
+    settings += ["freeze_text_encoder=true", "fusion_dim=8", "classifier_dim=8"]
+    write_csv(tmp_path / "part/train.csv", header, short)
+    assert run(tmp_path / "corpus", tmp_path / "run", [tmp_path / "part"], *settings, recipe="task1")["auxiliary"]
+    write_csv(tmp_path / "part/train.csv", header, [*short, ("b0", "x", "joy", rows[3][3].upper())])
+    with pytest.raises(ValueError, match="1 of its rows, as b0"):
+        run(tmp_path / "corpus", tmp_path / "again", [tmp_path / "part"], *settings, recipe="task1")
+    # The corpus with its recordings, the part without.
+    (tmp_path / "corpus/audio").mkdir()
+    for place, (name, *_) in enumerate(rows):
+        soundfile.write(tmp_path / f"corpus/audio/{name}.wav", tone(0.1, 16_000, pitch=100 + place), 16_000)
+    with pytest.raises(ValueError, match="1 of its rows, as b0"):
+        run(tmp_path / "corpus", tmp_path / "again", [tmp_path / "part"], *settings, recipe="task1")
 
 
 def test_bad_auxiliary_corpora(shared_corpus_dir: Path, other_corpus: Path, tmp_path: Path) -> None:
