@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,14 +17,13 @@ from sklearn.neighbors import NearestNeighbors
 from .audio_emospeech import AudioError, decode_audio
 from .configuration_emospeech import EMOTIONS
 from .data import load_corpus
+from .data.transcripts import LEAST_WORDS, telling_transcript
 from .evaluation.plots import plot_bars, plot_histogram
 from .safe_writing import write_json
 
 
 # On MEACorpus 2023, pairs above this are one passage cut twice; below, two people on one subject begin to join them.
 NEAR_DUPLICATE_SIMILARITY = 0.8
-LEAST_WORDS = 5
-"""Transcripts of fewer words are not compared: anybody may say «muchas gracias a todos»."""
 
 EXAMPLES_SHOWN = 5
 
@@ -60,8 +58,7 @@ def audit_corpus(source: str | Path, revision: str | None = None) -> dict[str, A
             audit["splits"][name][unit] = _lengths(values[name], _edges(values))
     audit["shared_groups"] = _shared_groups(corpus)
     rows = [(name, row["id"], row["text"]) for name, split in corpus.items() for row in split.remove_columns("audio")]
-    texts = [_normalised(text) for _, _, text in rows]
-    texts = [text if len(text.split()) >= LEAST_WORDS else "" for text in texts]
+    texts = [telling_transcript(text) for _, _, text in rows]
     audit["same_transcripts"] = _pairs(texts, rows)
     audit["near_transcripts"] = _near_pairs(texts, rows)
     audit["same_audio"] = _pairs([digests.get((name, identifier), "") for name, identifier, _ in rows], rows)
@@ -200,12 +197,6 @@ def _shared_groups(corpus: DatasetDict) -> list[dict[str, Any]]:
                 {"splits": [first, second], "groups": len(set(rows)), "rows": len(rows), "of": len(corpus[second])}
             )
     return shared
-
-
-def _normalised(text: str) -> str:
-    """Lower case, without accents, punctuation and doubled blanks."""
-    letters = (letter for letter in unicodedata.normalize("NFKD", text.lower()) if not unicodedata.combining(letter))
-    return " ".join("".join(letter if letter.isalnum() else " " for letter in letters).split())
 
 
 def _pairs(keys: Sequence[str], rows: Sequence[tuple[str, str, str]]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from scipy.special import softmax
 
 from .configuration_emospeech import EmoSpeechConfig
 from .data import load_corpus, split_corpus
+from .data.source import split_revision
 from .evaluation import Predictions
 from .hub import ground_floor_files, pickled_files, run_stranger
 from .safe_writing import write_json
@@ -106,8 +107,8 @@ def verification_report(verification: dict[str, Any]) -> str:
 def _pull(model: str) -> tuple[Path, str | None]:
     if Path(model).is_dir():
         return Path(model), None
-    name, _, revision = model.partition("@")
-    folder = Path(snapshot_download(name, revision=revision or None))
+    name, revision = split_revision(model)
+    folder = Path(snapshot_download(name, revision=revision))
     return folder, folder.name
 
 

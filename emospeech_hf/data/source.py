@@ -1,4 +1,4 @@
-"""What a corpus says of itself: its name and licence, for the cards of the models that are trained on it."""
+"""Where a corpus comes from, and what it says of itself: name and licence, for the cards of models trained on it."""
 
 from __future__ import annotations
 
@@ -36,3 +36,17 @@ def describe_source(source: str | Path, revision: str | None = None) -> dict[str
         "revision": revision,
         "license": license_name[0] if isinstance(license_name, list) else license_name,
     }
+
+
+def split_revision(name: str) -> tuple[str, str | None]:
+    """
+    Args:
+        name (`str`): a folder, or a Hub id with or without `@` and a revision.
+
+    Returns:
+        `tuple[str, str | None]`: folder or Hub id, and the revision.
+    """
+    if Path(name).is_dir():
+        return name, None
+    source, _, revision = name.partition("@")
+    return source, revision or None

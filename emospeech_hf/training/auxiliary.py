@@ -14,14 +14,13 @@ from datasets import Dataset, DatasetDict, concatenate_datasets
 
 from ..data import CorpusError, describe_source, load_corpus
 from ..data.collation import ROW_WEIGHT
+from ..data.source import split_revision
+from ..data.transcripts import telling_transcript
 from .feature_table import FeatureTable
 from .features import FeatureBuilder
 
 
 logger = logging.getLogger(__name__)
-
-TELLING_WORDS = 5
-"""Words of a transcript without a recording, from which on two that are the same are taken for one row."""
 
 
 @dataclass
@@ -114,20 +113,6 @@ def load_auxiliary(
     return Auxiliary(FeatureTable(concatenate_datasets(parts)), groups, sources) if parts else None
 
 
-def split_revision(name: str) -> tuple[str, str | None]:
-    """
-    Args:
-        name (`str`): a folder, or a Hub id with or without `@` and a revision.
-
-    Returns:
-        `tuple[str, str | None]`: folder or Hub id, and the revision.
-    """
-    if Path(name).is_dir() or "@" not in name:
-        return name, None
-    source, revision = name.rsplit("@", 1)
-    return source, revision
-
-
 def _identified(rows: Dataset, both: bool = False) -> Iterator[tuple[str, str]]:
     """
     Id of each row, and what tells it from others: the digest of its recording; without one, or of `both`, also its
@@ -138,5 +123,6 @@ def _identified(rows: Dataset, both: bool = False) -> Iterator[tuple[str, str]]:
             content = audio.get("bytes")
             content = Path(audio["path"]).read_bytes() if content is None else content
             yield identifier, hashlib.sha256(content).hexdigest()
-        if (audio is None or both) and len(text.split()) >= TELLING_WORDS:
-            yield identifier, " ".join(text.lower().split())
+        told = telling_transcript(text) if audio is None or both else ""
+        if told:
+            yield identifier, told

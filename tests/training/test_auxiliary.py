@@ -21,8 +21,9 @@ from emospeech_hf import (
     EmoSpeechProcessor,
 )
 from emospeech_hf.data import CorpusError, EmotionCollator
+from emospeech_hf.data.source import split_revision
 from emospeech_hf.training import RunOptions, load_recipe, train
-from emospeech_hf.training.auxiliary import Auxiliary, split_revision
+from emospeech_hf.training.auxiliary import Auxiliary
 from emospeech_hf.training.cross_fitting import cross_fitted_logits
 from emospeech_hf.training.feature_table import FeatureTable
 from emospeech_hf.training.fitting import training_rows
