@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from datasets import Dataset, DatasetDict, concatenate_datasets
 
-from ..data import CorpusError, describe_source, load_corpus
+from ..data import CorpusError, describe_source, load_corpus, write_rejected
 from ..data.collation import ROW_WEIGHT
 from ..data.source import split_revision
 from ..data.transcripts import telling_transcript
@@ -65,6 +65,7 @@ def load_auxiliary(
     complete: bool,
     builder: FeatureBuilder,
     skip_bad_rows: bool = False,
+    rejected: Path | None = None,
 ) -> Auxiliary | None:
     """
     Load and check auxiliary corpora, all their splits, and compute their features.
@@ -75,6 +76,8 @@ def load_auxiliary(
             held out.
         modalities (`Sequence[str]`), complete (`bool`), skip_bad_rows (`bool`): see [`~data.load_corpus`].
         builder ([`~training.features.FeatureBuilder`]): computes their features.
+        rejected (`Path`, *optional*): folder in which the rows left out of the first corpus are listed as
+            `rejected_auxiliary_1.csv`, recordings that cannot be decoded as `rejected_auxiliary_1_audio.csv`.
 
     Returns:
         [`Auxiliary`], or `None` where no corpus is named.
@@ -87,7 +90,14 @@ def load_auxiliary(
     own = None
     for place, name in enumerate(names, start=1):
         source, revision = split_revision(name)
-        loaded = load_corpus(source, modalities, revision=revision, skip_bad_rows=skip_bad_rows, complete=complete)
+        loaded = load_corpus(
+            source,
+            modalities,
+            revision=revision,
+            skip_bad_rows=skip_bad_rows,
+            rejected=None if rejected is None else rejected / f"rejected_auxiliary_{place}.csv",
+            complete=complete,
+        )
         labelled = [part for part in loaded.values() if None not in part["label"]]
         if not labelled:
             raise ValueError(f"{name}: no row has a label, so that there is nothing to learn from it.")
@@ -104,6 +114,10 @@ def load_auxiliary(
         rows, problems = builder.add_features(rows, Path(source).name, other_speeds=False)
         if problems and not skip_bad_rows:
             raise CorpusError([problem for _, problem in problems])
+        if problems:
+            logger.warning("%s: leaving out %d recordings that cannot be decoded.", name, len(problems))
+            if rejected is not None:
+                write_rejected([problem for _, problem in problems], rejected / f"rejected_auxiliary_{place}_audio.csv")
         found = [None if group is None else f"auxiliary {place}: {group}" for group in rows["group"]]
         parts.append(rows)
         groups += found

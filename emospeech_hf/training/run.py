@@ -219,8 +219,8 @@ def prepare_data(
     rejected = options.output_dir / "rejected.csv"
     rejected_audio = options.output_dir / "rejected_audio.csv"
     if accelerator.is_main_process:
-        for stale in (rejected, rejected_audio):
-            stale.unlink(missing_ok=True)
+        for stale in options.output_dir.glob("rejected*.csv"):
+            stale.unlink()
     corpus = load_corpus(
         options.data,
         model.config.modalities,
@@ -256,6 +256,7 @@ def prepare_data(
         not model.config.missing_modalities,
         builder,
         options.skip_bad_rows,
+        options.output_dir if accelerator.is_main_process else None,
     )
     data = recipe.data
     splits, report = split_corpus(

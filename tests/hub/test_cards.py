@@ -72,6 +72,14 @@ def test_measured() -> None:
     assert f"su macro-F1 es\n{scores['macro_f1']:.2f}" in card
 
 
+@pytest.mark.parametrize(("leaks", "told"), [({"test": 0}, True), ({"test": 7}, False), ({}, False)])
+def test_a_split_is_called_clean_where_there_is_one(leaks: dict[str, int], told: bool) -> None:
+    scores = metrics()
+    scores["split"]["leaks"] = leaks
+    card = model_card(EmoSpeechConfig(), scores)
+    assert ("No speaker and no source video stands on both sides" in card) is told
+
+
 def test_the_model_index_is_what_the_hub_reads() -> None:
     scores = metrics()
     card = ModelCard(model_card(EmoSpeechConfig(), scores))

@@ -241,6 +241,7 @@ def test_bad_auxiliary_corpora(shared_corpus_dir: Path, other_corpus: Path, tmp_
     (other_corpus / "audio/s0-fear.wav").unlink()
     with pytest.raises(CorpusError, match=r"s0-fear\.wav"):
         run(shared_corpus_dir, tmp_path / "run", [other_corpus], "text_encoder=", *MINI)
+    soundfile.write(other_corpus / "audio/s1-joy.wav", np.array([0.1, np.nan]), 16_000, subtype="FLOAT")
     options = RunOptions(
         data=str(shared_corpus_dir),
         output_dir=tmp_path / "skipped",
@@ -251,7 +252,11 @@ def test_bad_auxiliary_corpora(shared_corpus_dir: Path, other_corpus: Path, tmp_
     metrics = train(
         load_recipe("task2", ["split=grouped", "validation_fraction=0.25", "text_encoder=", *MINI]), options
     )
-    assert metrics["auxiliary"][0]["rows"] == 17
+    assert metrics["auxiliary"][0]["rows"] == 16
+    listed = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "skipped").glob("rejected*.csv")}
+    assert set(listed) == {"rejected_auxiliary_1.csv", "rejected_auxiliary_1_audio.csv"}
+    assert "s0-fear.wav" in listed["rejected_auxiliary_1.csv"]
+    assert "NaN" in listed["rejected_auxiliary_1_audio.csv"]
     unlabelled = [(f"s{row}-joy.wav", "Qué alegría") for row in range(3)]
     write_csv(other_corpus / "train.csv", ("filename", "transcription"), unlabelled)
     with pytest.raises(CorpusError, match="label"):
