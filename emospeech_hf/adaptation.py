@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from .audio_emospeech import AudioError
+from .audio_emospeech import AudioError, decode_audio, is_silent
 from .data import CorpusError
 from .data.folder import AUDIO_SUFFIXES, read_csv
 from .data.rows import check_rows
@@ -20,6 +22,8 @@ from .windows_emospeech import WINDOW_SECONDS, cut_windows
 
 
 BATCH_SIZE = 16
+
+logger = logging.getLogger(__name__)
 
 
 def find_clips(folder: Path) -> list[Path]:
@@ -95,7 +99,8 @@ def make_profile(
 
     Args:
         model (`str`): release folder, or id on the Hub, of a model that hears.
-        clips (`Iterable`): recordings of that person, each as [`~audio_emospeech.decode_audio`] takes it.
+        clips (`Iterable`): recordings of that person, each as [`~audio_emospeech.decode_audio`] takes it. Silent ones
+            are left out.
         revision (`str`, *optional*): commit, branch or tag on the Hub.
         labels (`Sequence[str]`, *optional*): the emotion of each recording, `None` where it is not known.
 
@@ -109,7 +114,8 @@ def make_profile(
     classify = load_pipeline(model, revision)
     network, extractor = classify.model, classify.processor.feature_extractor
     embeddings, logits, given = [], [], []
-    for batch in tqdm(in_batches(clips, BATCH_SIZE), desc="Listening", unit="batch"):
+    places: list[int] = []
+    for batch in tqdm(in_batches(_sounding(clips, places), BATCH_SIZE), desc="Listening", unit="batch"):
         inputs = extractor(batch, return_tensors="pt").to(network.device)
         with torch.no_grad():
             # A transcript that is not there counts for nothing.
@@ -121,7 +127,8 @@ def make_profile(
     if not embeddings:
         raise AudioError("There is nothing to hear in these recordings, so they make no profile.")
     profile = SpeakerProfile.fit(torch.cat(embeddings), torch.cat(logits).softmax(dim=1))
-    told = {place: label for place, label in enumerate(labels or []) if label is not None}
+    labels = labels or [None] * (max(places) + 1)
+    told = {row: label for row, place in enumerate(places) if (label := labels[place]) is not None}
     if not told:
         return profile
     shifted = []
@@ -133,3 +140,15 @@ def make_profile(
         shifted.append(output.logits.float().cpu())
     known = torch.tensor([network.config.label2id[label] for label in told.values()])
     return profile.with_labels(torch.cat(embeddings)[list(told)], torch.cat(shifted)[list(told)], known)
+
+
+def _sounding(clips: Iterable[Any], places: list[int]) -> Iterator[tuple[np.ndarray, int]]:
+    """The recordings in which there is something to hear, decoded; appends each one's place to `places`."""
+    for place, clip in enumerate(clips):
+        waveform, rate = decode_audio(clip)
+        if is_silent(waveform, rate):
+            name = clip if isinstance(clip, (str, Path)) else f"recording {place + 1}"
+            logger.warning("%s: there is nothing to hear in it, and it is left out.", name)
+            continue
+        places.append(place)
+        yield waveform, rate

@@ -13,6 +13,12 @@ import soundfile
 import soxr
 
 
+SILENCE_DECIBELS = -60.0
+"""Sound that nowhere gets louder than this is silence: decibels under full scale, mean over `SILENCE_SECONDS`."""
+
+SILENCE_SECONDS = 0.02
+
+
 class AudioError(ValueError):
     """Audio that cannot be used, with what it is and what would mend it."""
 
@@ -89,6 +95,23 @@ def as_float(samples: np.ndarray) -> np.ndarray:
     if np.issubdtype(samples.dtype, np.signedinteger):
         samples = samples.astype(np.float32) / -float(np.iinfo(samples.dtype).min)
     return samples.astype(np.float32)
+
+
+def is_silent(waveform: np.ndarray, sampling_rate: int) -> bool:
+    """
+    Whether there is nothing to hear; see `SILENCE_DECIBELS`.
+
+    Args:
+        waveform (`np.ndarray` of shape `(samples,)`): float32.
+        sampling_rate (`int`): its rate in Hz.
+
+    Returns:
+        `bool`
+    """
+    step = max(1, round(SILENCE_SECONDS * sampling_rate))
+    squares = np.square(waveform, dtype=np.float64)
+    power = np.add.reduceat(squares, np.arange(0, len(squares), step)) / step
+    return bool(power.max() < 10 ** (SILENCE_DECIBELS / 10))
 
 
 def resample_audio(waveform: np.ndarray, sampling_rate: int, target_rate: int) -> np.ndarray:
@@ -173,4 +196,4 @@ def _checked(samples: np.ndarray, name: str) -> np.ndarray:
     return channels
 
 
-__all__ = ["AudioError", "as_batch", "as_float", "decode_audio", "decode_channels", "resample_audio"]
+__all__ = ["AudioError", "as_batch", "as_float", "decode_audio", "decode_channels", "is_silent", "resample_audio"]

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from .audio_emospeech import decode_audio
+from .audio_emospeech import AudioError, decode_audio
 from .encoders_emospeech import chosen_layers
 from .evaluation import plot_contributions
 from .pipeline_emospeech import AudioTextEmotionPipeline
@@ -111,7 +111,7 @@ def explain(
 
     Raises:
         ValueError: If the utterance lacks what the model needs, or there is no such emotion.
-        AudioError: If the recording cannot be used.
+        AudioError: If the recording cannot be used, or there is nothing to hear in it.
     """
     model = classify.model
     names = list(model.config.label2id)
@@ -120,6 +120,8 @@ def explain(
     preprocess, _, _ = classify._sanitize_parameters(speaker=speaker)
     prepared = classify.preprocess(utterance, **preprocess)
     heard = prepared.pop("heard", None)
+    if prepared.pop("silent"):
+        raise AudioError("There is nothing to hear in this recording, so that there is no emotion to explain.")
     classify._turn_bands(prepared)
     inputs = {name: value.to(model.device) for name, value in prepared.items()}
     sources = _Sources(classify, inputs)

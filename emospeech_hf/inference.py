@@ -197,7 +197,7 @@ def write_submission(
 
 
 def _classify_all(classify: AudioTextEmotionPipeline, dataset: Dataset, batch_size: int) -> list[list[dict[str, Any]]]:
-    answers = classify((row for row in dataset), batch_size=batch_size)
+    answers = classify((row for row in dataset), batch_size=batch_size, tell_silence=False)
     return list(tqdm(answers, total=len(dataset), desc="Scoring", unit="utterance"))
 
 

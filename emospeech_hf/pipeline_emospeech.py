@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from transformers import Pipeline
 
-from .audio_emospeech import AudioError  # noqa: F401 (see `MODEL_CODE`)
+from .audio_emospeech import decode_audio, is_silent
 from .speaker_emospeech import SpeakerProfile
-from .timeline_emospeech import RecordingListener, VoiceActivity
+from .timeline_emospeech import SILENCE, RecordingListener, VoiceActivity
 from .transcription_emospeech import Transcriber
 from .windows_emospeech import OVERLAP, WINDOW_SECONDS, cut_windows
 
@@ -29,7 +29,9 @@ class AudioTextEmotionPipeline(Pipeline):
     `sampling_rate`, or a value of a `datasets` audio column. A model of one modality also takes the bare audio or
     the bare text. A list gives a list of answers; a generator or dataset gives an iterator.
 
-    An answer is a list of `{"label", "score"}`, the most probable first; the scores are probabilities.
+    An answer is a list of `{"label", "score"}`, the most probable first; the scores are probabilities. Where there is
+    nothing to hear, it is `[{"label": "silence", "score": 1.0}]`, save for a model that takes text alone as well and is
+    given one: that answers for the text.
 
     With `return_timestamps=True` it takes one long recording instead, and the answer is that of [`timeline`], as a
     list.
@@ -45,6 +47,8 @@ class AudioTextEmotionPipeline(Pipeline):
             `emospeech adapt` makes of some of their clips.
         abstain_below (`float`, *optional*): where no emotion reaches this score, the answer begins with
             `{"label": "uncertain", "score": ...}`, whose score is what the best emotion lacks to 1.
+        tell_silence (`bool`, *optional*, defaults to `True`): `False` answers with emotions even where there is nothing
+            to hear, as scores over a whole corpus need.
         sampling_rate (`int`, *optional*): rate in Hz of arrays that come without one.
         batch_size (`int`, *optional*, defaults to 1): utterances that go through the model together.
 
@@ -78,18 +82,20 @@ class AudioTextEmotionPipeline(Pipeline):
         sampling_rate: int | None = None,
         abstain_below: float | None = None,
         speaker: str | os.PathLike[str] | SpeakerProfile | None = None,
+        tell_silence: bool | None = None,
         **unknown: Any,
     ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         if unknown:
             raise TypeError(
                 f"Unknown argument {sorted(unknown)[0]!r}; this pipeline takes top_k, abstain_below, speaker, "
-                "sampling_rate and batch_size."
+                "tell_silence, sampling_rate and batch_size."
             )
         if top_k is not None and (not isinstance(top_k, int) or top_k < 1):
             raise ValueError(f"`top_k` is {top_k!r}; it must be a number from 1, or None for all emotions.")
         if abstain_below is not None and not 0 <= abstain_below <= 1:
             raise ValueError(f"`abstain_below` is {abstain_below!r}; it is compared with scores, from 0 to 1.")
-        preprocess: dict[str, Any] = {} if sampling_rate is None else {"sampling_rate": sampling_rate}
+        given = {"sampling_rate": sampling_rate, "tell_silence": tell_silence}
+        preprocess: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         if speaker is not None:
             preprocess["speaker"] = speaker if isinstance(speaker, SpeakerProfile) else SpeakerProfile.load(speaker)
         wanted = {"top_k": top_k, "abstain_below": abstain_below}
@@ -190,29 +196,45 @@ class AudioTextEmotionPipeline(Pipeline):
         self.model.save_pretrained(save_directory, **kwargs)
         self.processor.save_pretrained(save_directory)
 
-    def preprocess(self, inputs: Any, sampling_rate: int | None = None, speaker: SpeakerProfile | None = None) -> Any:
+    def preprocess(
+        self,
+        inputs: Any,
+        sampling_rate: int | None = None,
+        speaker: SpeakerProfile | None = None,
+        tell_silence: bool = True,
+    ) -> Any:
         wanted = {"speech": "audio", "text": "text"}
         keys = [wanted[modality] for modality in self.model.config.modalities]
         utterance = self._as_utterance(inputs, keys)
-        sampling_rate = utterance.get("sampling_rate", sampling_rate)
-        heard = None
-        if self.transcriber is not None and "text" in keys and utterance.get("text") is None and "audio" in utterance:
-            heard = utterance["text"] = self.transcriber(utterance["audio"], sampling_rate)
-        text = utterance.get("text")
-        if self.model.config.missing_modalities and isinstance(text, str) and not text.strip():
-            utterance["text"] = None
-        missing = [key for key in keys if utterance.get(key) is None]
-        if missing and not (self.model.config.missing_modalities and len(missing) < len(keys)):
+        config, text = self.model.config, utterance.get("text")
+        if config.missing_modalities and isinstance(text, str) and not text.strip():
+            utterance["text"] = text = None
+        has_audio = utterance.get("audio") is not None
+        transcriber = self.transcriber if has_audio and "text" in keys and text is None else None
+        spared = ["text"] if transcriber is not None else []
+        missing = [key for key in keys if utterance.get(key) is None and key not in spared]
+        if missing and not (config.missing_modalities and len(missing) < len(keys)):
             given = ", ".join(sorted(map(str, utterance))) or "nothing"
             raise ValueError(
                 f"This model needs {' and '.join(map(repr, keys))}, and {' and '.join(map(repr, missing))} is missing "
                 f"(given: {given}). Give it, or use a model that was made without it"
                 f"{', or a transcriber' if missing == ['text'] else ''}."
             )
-        if "text" in keys and isinstance(utterance.get("text"), str) and not utterance["text"].strip():
+        if "text" in keys and isinstance(text, str) and not text.strip():
             raise ValueError("The transcript is empty. Give the words that are said.")
+        heard, silent = None, False
+        if has_audio and ("audio" in keys or transcriber is not None):
+            waveform, rate = decode_audio(utterance["audio"], utterance.get("sampling_rate", sampling_rate))
+            utterance["audio"] = {"array": waveform, "sampling_rate": rate}
+            silent = tell_silence and is_silent(waveform, rate)
+            if silent and config.missing_modalities and text is not None:
+                utterance["audio"], silent = None, False
+            elif silent and transcriber is not None:
+                utterance["text"] = SILENCE  # A recogniser would invent words. The model's answer to these is not told.
+            elif transcriber is not None:
+                heard = utterance["text"] = transcriber(utterance["audio"])
         batch = {key: [utterance.get(key)] for key in keys}
-        model_inputs = self.processor(**batch, sampling_rate=sampling_rate, return_tensors="pt")
+        model_inputs = self.processor(**batch, return_tensors="pt")
         if self.model.config.missing_modalities and "modality_mask" not in model_inputs:
             # Every row has it, so that rows with and without can stand in one batch.
             model_inputs["modality_mask"] = torch.ones(1, 2, dtype=torch.bool)
@@ -221,6 +243,7 @@ class AudioTextEmotionPipeline(Pipeline):
             model_inputs.update(speaker.model_inputs(1))
         if self.transcriber is not None:
             model_inputs["heard"] = heard
+        model_inputs["silent"] = silent
         return model_inputs
 
     def _turn_bands(self, model_inputs: Any) -> None:
@@ -246,13 +269,15 @@ class AudioTextEmotionPipeline(Pipeline):
         raise ValueError(f"This model takes {{'audio': ..., 'text': ...}}, not {given}.")
 
     def _forward(self, model_inputs: Any) -> dict[str, Any]:
-        heard = {"heard": model_inputs.pop("heard")} if "heard" in model_inputs else {}
+        told = {name: model_inputs.pop(name) for name in ("heard", "silent") if name in model_inputs}
         self._turn_bands(model_inputs)
-        return {"logits": self.model(**model_inputs).logits, **heard}
+        return {"logits": self.model(**model_inputs).logits, **told}
 
     def postprocess(
         self, model_outputs: dict[str, Any], top_k: int | None = None, abstain_below: float = 0.0
     ) -> list[dict[str, Any]]:
+        if model_outputs.get("silent"):
+            return [{"label": SILENCE, "score": 1.0}]
         config = self.model.config
         scores = (model_outputs["logits"][0].float() / config.temperature).softmax(dim=-1)
         answer = [{"label": config.id2label[index], "score": score} for index, score in enumerate(scores.tolist())]

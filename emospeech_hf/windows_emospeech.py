@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from .audio_emospeech import AudioError, as_float, decode_channels
+from .audio_emospeech import AudioError, as_float, decode_channels, is_silent
 
 
 WINDOW_SECONDS = 8.0
@@ -19,11 +19,6 @@ WINDOW_SECONDS = 8.0
 
 OVERLAP = 0.25
 """Share of a window that the next one hears again."""
-
-SILENCE_DECIBELS = -60.0
-"""A window that nowhere gets louder than this is silence: decibels under full scale, mean over `SILENCE_SECONDS`."""
-
-SILENCE_SECONDS = 0.02
 
 BLOCK_SECONDS = 10
 """What is read of a file at once."""
@@ -49,11 +44,8 @@ class Window:
 
     @property
     def is_silent(self) -> bool:
-        """Whether there is nothing to hear in it; see `SILENCE_DECIBELS`."""
-        step = max(1, round(SILENCE_SECONDS * self.sampling_rate))
-        squares = np.square(self.waveform, dtype=np.float64)
-        power = np.add.reduceat(squares, np.arange(0, len(squares), step)) / step
-        return bool(power.max() < 10 ** (SILENCE_DECIBELS / 10))
+        """Whether there is nothing to hear in it; see [`~audio_emospeech.is_silent`]."""
+        return is_silent(self.waveform, self.sampling_rate)
 
 
 class WindowCutter:

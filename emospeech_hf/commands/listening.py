@@ -113,12 +113,18 @@ def run_predict(options: argparse.Namespace) -> None:
     """`emospeech predict`."""
     from ..evaluation.tables import score_bars
     from ..inference import load_pipeline
+    from ..timeline_emospeech import SILENCE
 
     classify = load_pipeline(options.model, options.revision, options.transcribe)
     answer = classify(_utterance(options), abstain_below=options.abstain_below, speaker=options.speaker)
-    if "text" in answer[0] and not options.json:
-        print(f"Heard: «{answer[0]['text']}»")
-    print(json.dumps(answer, ensure_ascii=False, indent=2) if options.json else score_bars(answer))
+    if options.json:
+        print(json.dumps(answer, ensure_ascii=False, indent=2))
+    elif answer[0]["label"] == SILENCE:
+        print("silence: there is nothing to hear in this recording.")
+    else:
+        if "text" in answer[0]:
+            print(f"Heard: «{answer[0]['text']}»")
+        print(score_bars(answer))
 
 
 def run_explain(options: argparse.Namespace) -> None:

@@ -68,6 +68,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "end": "hasta (s)",
         "words": "palabras",
         "silence": "silencio",
+        "nothing_heard": "En la grabación no se oye nada.",
         "no words": "sin palabras",
         "anger": "ira",
         "disgust": "asco",
@@ -116,6 +117,7 @@ TEXTS: dict[str, dict[str, str]] = {
         "end": "to (s)",
         "words": "words",
         "silence": "silence",
+        "nothing_heard": "There is nothing to hear in the recording.",
         "no words": "no words",
         "anger": "anger",
         "disgust": "disgust",
@@ -264,6 +266,8 @@ def tell_emotion(
         told = classify({key: value for key, value in utterance.items() if value})
     except (ValueError, OSError) as error:
         return None, _unusable(error, path, texts)
+    if told[0]["label"] == "silence":
+        return None, f"⚠️ {texts['nothing_heard']}"
     names = [texts.get(entry["label"], entry["label"]) for entry in told]
     lines = [texts["sure"].format(label=names[0], score=told[0]["score"])]
     if told[0]["score"] - told[1]["score"] < CLOSE:
