@@ -18,6 +18,12 @@ SILENCE_DECIBELS = -60.0
 
 SILENCE_SECONDS = 0.02
 
+LEAST_SECONDS = 0.1
+"""Sound shorter than this, less than a syllable, is silence as well."""
+
+LARGEST_SAMPLE = 100.0
+"""No floating-point recording clips this far above full scale: larger samples are integers that were not scaled."""
+
 
 class AudioError(ValueError):
     """Audio that cannot be used, with what it is and what would mend it."""
@@ -87,19 +93,45 @@ def as_batch(audio: Any) -> list[Any]:
 def as_float(samples: np.ndarray) -> np.ndarray:
     """
     Args:
-        samples (`np.ndarray`): floating point in [-1, 1], or signed integers of the whole range of their type.
+        samples (`np.ndarray`): floating point in [-1, 1], or integers of the whole range of their type, unsigned ones
+            around its middle as in 8-bit WAV.
 
     Returns:
         `np.ndarray`: of the same shape, float32 in [-1, 1].
+
+    Raises:
+        AudioError: If they are of another type, or floating point far outside of [-1, 1].
     """
-    if np.issubdtype(samples.dtype, np.signedinteger):
-        samples = samples.astype(np.float32) / -float(np.iinfo(samples.dtype).min)
+    if np.issubdtype(samples.dtype, np.integer) and samples.dtype.itemsize <= 4:
+        limits = np.iinfo(samples.dtype)
+        middle = (float(limits.max) + float(limits.min) + 1) / 2
+        return ((samples.astype(np.float64) - middle) / (float(limits.max) + 1 - middle)).astype(np.float32)
+    if not np.issubdtype(samples.dtype, np.floating):
+        raise AudioError(f"Samples must be floating point, or integers of 8, 16 or 32 bits, not {samples.dtype}.")
+    check_scale(samples)
     return samples.astype(np.float32)
+
+
+def check_scale(samples: np.ndarray, name: str = "array of samples") -> None:
+    """
+    Args:
+        samples (`np.ndarray`): floating point.
+        name (`str`, *optional*): what the message calls them.
+
+    Raises:
+        AudioError: If they are so large that they must be integers that were not scaled; see `LARGEST_SAMPLE`.
+    """
+    peak = float(np.abs(samples).max(initial=0.0))
+    if np.isfinite(peak) and peak > LARGEST_SAMPLE:
+        raise AudioError(
+            f"{name}: samples reach {peak:.0f}, and full scale is 1. Divide samples of 16 bits by 32768, or give them "
+            "as integers."
+        )
 
 
 def is_silent(waveform: np.ndarray, sampling_rate: int) -> bool:
     """
-    Whether there is nothing to hear; see `SILENCE_DECIBELS`.
+    Whether there is nothing to hear; see `SILENCE_DECIBELS` and `LEAST_SECONDS`. A constant offset is not heard.
 
     Args:
         waveform (`np.ndarray` of shape `(samples,)`): float32.
@@ -108,8 +140,10 @@ def is_silent(waveform: np.ndarray, sampling_rate: int) -> bool:
     Returns:
         `bool`
     """
+    if len(waveform) < LEAST_SECONDS * sampling_rate:
+        return True
     step = max(1, round(SILENCE_SECONDS * sampling_rate))
-    squares = np.square(waveform, dtype=np.float64)
+    squares = np.square(waveform - waveform.mean(dtype=np.float64), dtype=np.float64)
     power = np.add.reduceat(squares, np.arange(0, len(squares), step)) / step
     return bool(power.max() < 10 ** (SILENCE_DECIBELS / 10))
 
@@ -171,14 +205,17 @@ def _decode_array(array: Any, sampling_rate: int | None) -> tuple[np.ndarray, in
         raise AudioError(
             "An array of samples needs its sampling rate: give {'array': samples, 'sampling_rate': 16000}."
         )
-    if sampling_rate <= 0:
-        raise AudioError(f"A sampling rate of {sampling_rate} Hz is impossible.")
+    if not isinstance(sampling_rate, (int, float, np.number)) or not 1 <= sampling_rate < float("inf"):
+        raise AudioError(f"A sampling rate of {sampling_rate!r} Hz is impossible.")
     if hasattr(array, "detach"):
         array = array.detach().cpu().numpy()
     try:
-        samples = as_float(np.asarray(array))
+        numbers = np.asarray(array)
     except (TypeError, ValueError) as error:
         raise AudioError(f"Audio must be a path, bytes or numbers, not {type(array).__name__}.") from error
+    if numbers.dtype.kind not in "iufcb":
+        raise AudioError(f"Audio must be a path, bytes or numbers, not {type(array).__name__}.")
+    samples = as_float(numbers)
     if samples.ndim == 2 and samples.shape[0] > samples.shape[1]:
         samples = samples.T  # soundfile's order; librosa and torchaudio put channels first
     return _checked(samples, "array of samples"), int(sampling_rate)
@@ -193,7 +230,17 @@ def _checked(samples: np.ndarray, name: str) -> np.ndarray:
     finite = np.isfinite(channels)
     if not finite.all():
         raise AudioError(f"{name}: {int((~finite).sum())} samples are NaN or infinite; export it again.")
+    check_scale(channels, name)
     return channels
 
 
-__all__ = ["AudioError", "as_batch", "as_float", "decode_audio", "decode_channels", "is_silent", "resample_audio"]
+__all__ = [
+    "AudioError",
+    "as_batch",
+    "as_float",
+    "check_scale",
+    "decode_audio",
+    "decode_channels",
+    "is_silent",
+    "resample_audio",
+]

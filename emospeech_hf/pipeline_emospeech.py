@@ -16,6 +16,8 @@ from .transcription_emospeech import Transcriber
 from .windows_emospeech import OVERLAP, WINDOW_SECONDS, cut_windows
 
 
+RECORDING_SUFFIXES = (".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".mp4")
+
 UNCERTAIN = "uncertain"
 """What an answer begins with where no emotion is likely enough."""
 
@@ -257,6 +259,14 @@ class AudioTextEmotionPipeline(Pipeline):
     def _as_utterance(self, inputs: Any, keys: list[str]) -> dict[str, Any]:
         if isinstance(inputs, Mapping) and any(key in inputs for key in ("audio", "text")):
             return dict(inputs)
+        if keys == ["text"] and (not isinstance(inputs, str) or inputs.lower().endswith(RECORDING_SUFFIXES)):
+            # A sentence does not end like that, and the name of a recording has no emotion.
+            if self.transcriber is None and inputs is not None:
+                raise ValueError(
+                    f"This model reads and does not hear, and {str(inputs)[:80]!r} is no transcript: give the words "
+                    "that are said, or the pipeline a transcriber, or use a model that hears."
+                )
+            return {"audio": inputs}
         if len(keys) == 1:
             return {keys[0]: inputs}
         hears_alone = self.transcriber is not None or self.model.config.missing_modalities

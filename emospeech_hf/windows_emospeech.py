@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from .audio_emospeech import AudioError, as_float, decode_channels, is_silent
+from .audio_emospeech import AudioError, as_float, check_scale, decode_channels, is_silent
 
 
 WINDOW_SECONDS = 8.0
@@ -95,6 +95,7 @@ class WindowCutter:
         if len(bad):
             second = (self.first + len(self.held) + int(bad[0])) / self.sampling_rate
             raise AudioError(f"A sample at {second:.2f} s is NaN or infinite; export the recording again.")
+        check_scale(samples, "recording")
         self.held = np.concatenate([self.held, samples.astype(np.float32, copy=False)])
         while len(self.held) - self.next >= self.length:
             yield self._window(self.next, self.next + self.length)

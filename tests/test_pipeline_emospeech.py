@@ -125,6 +125,11 @@ def test_text_only(text_config: BertConfig, tokenizer: BertTokenizer, wav: Path)
     assert len(classify(["qué asco", "hola"], batch_size=2)) == 2
     with pytest.raises(ValueError, match="'text' is missing"):
         classify({"audio": str(wav)})
+    for recording in (str(wav), "Llamada 1.MP3", wav, wav.read_bytes(), np.zeros(100)):
+        with pytest.raises(ValueError, match="does not hear"):
+            classify(recording)
+    with pytest.raises(ValueError, match="'text' is missing"):
+        classify(None)
 
 
 def test_speech_only(text_config: BertConfig, tokenizer: BertTokenizer, wav: Path) -> None:

@@ -52,6 +52,12 @@ def voice_alone() -> AudioTextEmotionPipeline:
     return classifier(None, text_config=None)
 
 
+@pytest.mark.parametrize("seconds", [1, 0.05])
+def test_what_is_too_short_or_does_not_move_is_not_heard(voice_alone: AudioTextEmotionPipeline, seconds: float) -> None:
+    samples = tone(0.05, 16_000) if seconds < 0.1 else np.full(16_000, 0.3)
+    assert voice_alone({"audio": samples, "sampling_rate": 16_000}) == ANSWER
+
+
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_among_others(voice_alone: AudioTextEmotionPipeline, silent: str, wav: Path, batch_size: int) -> None:
     first, second, third = voice_alone([str(wav), silent, str(wav)], batch_size=batch_size)

@@ -74,6 +74,8 @@ def test_a_model_of_text_alone_can_be_given_audio(
     processor = EmoSpeechProcessor(EmoSpeechFeatureExtractor(num_mfcc=0), tokenizer)
     classify = pipeline("audio-text-emotion", model=model, processor=processor, transcriber=recogniser, device=-1)
     assert classify({"audio": str(wav)})[0]["text"] == "qué asco me da"
+    assert classify(str(wav)) == classify(wav) == classify({"audio": str(wav)})
+    assert "text" not in classify("qué asco me da")[0]
 
 
 def test_a_transcriber_that_hears_nothing(
