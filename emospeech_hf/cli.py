@@ -14,6 +14,7 @@ from .commands import experiments, listening, publishing, scoring
 
 EXAMPLES = """examples:
   emospeech predict --model runs/demo/release --audio call.wav --text "¡Qué alegría verte!"
+  emospeech predict --model user/model --data calls/ --transcribe --output emotions.csv
   emospeech explain --model runs/demo/release --audio call.wav --text "¡Qué alegría verte!" --output why.json why.png
   emospeech timeline --model user/model --audio interview.mp3 --output interview.csv interview.srt interview.png
   emospeech adapt --model user/model --data clips/ana --labels ana.csv --output ana.safetensors

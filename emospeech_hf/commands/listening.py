@@ -16,9 +16,21 @@ def add_commands(commands: Any) -> None:
     Args:
         commands (`argparse._SubParsersAction`): the parser's commands, added to.
     """
-    predict = commands.add_parser("predict", help="tell the emotion of one utterance")
+    predict = commands.add_parser("predict", help="tell the emotion of one utterance, or of many")
     add_model_arguments(predict)
     _add_utterance(predict)
+    predict.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR_OR_CSV",
+        help="many instead of one: a folder of recordings, or a CSV file with filename and, if there are transcripts, "
+        "transcription",
+    )
+    predict.add_argument(
+        "--output", type=Path, metavar="FILE", help="table of many, .csv or .jsonl; a run that was stopped goes on"
+    )
+    predict.add_argument("--overwrite", action="store_true", help="replace the table if it is there already")
+    add_batch_size(predict)
     predict.add_argument(
         "--abstain-below", "--abstain_below", type=float, metavar="SCORE", help="say uncertain below this score"
     )
@@ -111,6 +123,11 @@ def _utterance(options: argparse.Namespace) -> dict[str, str]:
 
 def run_predict(options: argparse.Namespace) -> None:
     """`emospeech predict`."""
+    if options.data is not None:
+        run_predict_many(options)
+        return
+    if options.output is not None:
+        raise ValueError("--output is for many utterances: give a folder or a CSV file as --data.")
     from ..evaluation.tables import score_bars
     from ..inference import load_pipeline
     from ..timeline_emospeech import SILENCE
@@ -125,6 +142,35 @@ def run_predict(options: argparse.Namespace) -> None:
         if "text" in answer[0]:
             print(f"Heard: «{answer[0]['text']}»")
         print(score_bars(answer))
+
+
+def run_predict_many(options: argparse.Namespace) -> None:
+    """`emospeech predict --data`."""
+    from ..bulk_prediction import check_output, find_utterances, write_predictions
+    from ..inference import load_pipeline
+
+    if options.audio is not None or options.text is not None:
+        raise ValueError("--audio and --text are one utterance, and --data is many: leave one of them out.")
+    if options.output is None:
+        raise ValueError("--data needs --output, a .csv or .jsonl file.")
+    check_output(options.output, options.overwrite)
+    utterances = find_utterances(options.data)
+    classify = load_pipeline(options.model, options.revision, options.transcribe)
+    table = write_predictions(
+        classify,
+        utterances,
+        options.output,
+        speaker=options.speaker,
+        abstain_below=options.abstain_below,
+        batch_size=options.batch_size,
+        overwrite=options.overwrite,
+    )
+    told = Counter(entry["label"] for entry in table if entry["problem"] is None)
+    shares = ", ".join(f"{label} {count / told.total():.0%}" for label, count in told.most_common())
+    print(f"{told.total()} utterances: {shares}" if told else "No utterance could be told.")
+    bad = [entry for entry in table if entry["problem"] is not None]
+    if bad:
+        print(f"{len(bad)} could not be used, as {options.output} says; the first, {bad[0]['id']}: {bad[0]['problem']}")
 
 
 def run_explain(options: argparse.Namespace) -> None:

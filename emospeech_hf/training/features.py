@@ -158,7 +158,7 @@ class FeatureBuilder:
             return _flattened(name, outputs) if sequences else {name: outputs}
 
         key = {
-            "weights": _weights_digest(encoder),
+            "weights": weights_digest(encoder),
             "pooling": pooling,
             "layers": getattr(self.recipe, f"{modality}_layers"),
             "inputs": self.processor.feature_extractor.to_dict(),
@@ -264,7 +264,14 @@ def _rows_digest(dataset: Dataset, columns: list[str]) -> str:
     return digest.hexdigest()
 
 
-def _weights_digest(module: torch.nn.Module) -> str:
+def weights_digest(module: torch.nn.Module) -> str:
+    """
+    Args:
+        module (`torch.nn.Module`): of any kind.
+
+    Returns:
+        `str`: what tells its weights from others.
+    """
     digest = hashlib.sha256()
     for name, tensor in module.state_dict().items():
         digest.update(name.encode())

@@ -1,0 +1,271 @@
+"""The emotions of many recordings or texts, as a table: what cannot be used is listed, and a stopped run goes on."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import soundfile
+from tqdm.auto import tqdm
+
+from .data.folder import AUDIO_SUFFIXES, find_audio, read_csv
+from .pipeline_emospeech import AudioTextEmotionPipeline
+from .safe_writing import write_text
+from .speaker_emospeech import SpeakerProfile
+from .timeline_emospeech import in_batches
+from .training.features import weights_digest
+
+
+LONGEST_SECONDS = 30.0
+"""Nobody keeps one emotion for longer than this; longer recordings are for `emospeech timeline`."""
+
+SUFFIXES = (".csv", ".jsonl")
+
+logger = logging.getLogger(__name__)
+
+
+def find_utterances(data: Path) -> list[dict[str, Any]]:
+    """
+    Args:
+        data (`Path`): a folder, whose recordings are sought in its folders too; or a CSV file with `id` or `filename`
+            and, if there are transcripts, `transcription` or `text`, with its recordings beside it or in `audio/`.
+
+    Returns:
+        `list[dict]`: `id`, and as far as they are there, `audio` (a path) and `text` of each; of a row whose recording
+        is not found, `sought`.
+
+    Raises:
+        FileNotFoundError: If there is no such folder or file, or no recording in it.
+        CorpusError: If the file is no such CSV.
+    """
+    if data.is_dir():
+        found = sorted(path for path in data.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file())
+        if not found:
+            raise FileNotFoundError(f"{data} holds no recordings; {', '.join(AUDIO_SUFFIXES)} are read.")
+        return [{"id": _name(path.relative_to(data)), "audio": str(path)} for path in found]
+    if not data.is_file():
+        raise FileNotFoundError(f"{data}: there is no such folder or CSV file.")
+    rows = read_csv(data, labelled=False, transcribed=False)
+    if not rows:
+        raise FileNotFoundError(f"{data} has no rows.")
+    find_audio(rows, data.parent)
+    utterances: list[dict[str, Any]] = []
+    for row in rows:
+        utterance: dict[str, Any] = {"id": row.id}
+        if row.audio is not None:
+            utterance["audio"] = row.audio["path"]
+        else:
+            utterance["sought"] = row.audio_sought
+        if row.text:
+            utterance["text"] = row.text
+        utterances.append(utterance)
+    return utterances
+
+
+def write_predictions(
+    classify: AudioTextEmotionPipeline,
+    utterances: Sequence[Mapping[str, Any]],
+    output: Path,
+    speaker: Path | None = None,
+    abstain_below: float | None = None,
+    batch_size: int = 16,
+    overwrite: bool = False,
+) -> list[dict[str, Any]]:
+    """
+    Tell the emotion of each utterance and write a table. What cannot be used stands in it with its problem, and the
+    others are told. Until the table is whole it is `output` with `.partial` behind its name; the same call goes on with
+    that.
+
+    Args:
+        classify ([`AudioTextEmotionPipeline`]): the model's pipeline.
+        utterances (`Sequence[Mapping]`): of [`find_utterances`].
+        output (`Path`): a file with the suffix `.csv` or `.jsonl`, with `id`, `label`, `score`, a column for the score
+            of each emotion (in JSON Lines, `scores`), `text` where the transcriber wrote it, and `problem`.
+        speaker (`Path`, *optional*): profile of the one who speaks in all of them.
+        abstain_below (`float`, *optional*): see the pipeline.
+        batch_size (`int`, *optional*, defaults to 16): utterances that go through the model together.
+        overwrite (`bool`, *optional*, defaults to `False`): whether to begin anew where there is such a file.
+
+    Returns:
+        `list[dict]`: the table, as in JSON Lines.
+
+    Raises:
+        FileExistsError: If there is such a file.
+        ValueError: If it has another suffix, was begun with another model or other settings, or no utterance has what
+            the model needs.
+    """
+    check_output(output, overwrite)
+    _check_modalities(classify, utterances)
+    partial = output.with_name(output.name + ".partial")
+    settings = {
+        "model": weights_digest(classify.model),
+        "transcriber": classify.transcriber is not None,
+        "speaker": None if speaker is None else hashlib.sha256(speaker.read_bytes()).hexdigest(),
+        "abstain_below": abstain_below,
+    }
+    if overwrite:
+        partial.unlink(missing_ok=True)
+    done = _begun(partial, settings)
+    keys = [_key(utterance) for utterance in utterances]
+    remaining = [(key, utterance) for key, utterance in zip(keys, utterances) if key not in done]
+    profile = None if speaker is None else SpeakerProfile.load(speaker)
+    arguments = {"speaker": profile, "abstain_below": abstain_below}
+    with (
+        partial.open("a", encoding="utf-8") as file,
+        tqdm(total=len(utterances), initial=len(utterances) - len(remaining), desc="Telling", unit="utterance") as bar,
+    ):
+        for batch in in_batches(remaining, batch_size):
+            entries = _told(classify, [utterance for _, utterance in batch], arguments)
+            for (key, _), entry in zip(batch, entries):
+                done[key] = entry
+                file.write(_line({"key": key, "entry": entry}))
+            file.flush()
+            bar.update(len(batch))
+    table = [done[key] for key in keys]
+    config = classify.model.config
+    names = [config.id2label[index] for index in range(config.num_labels)]
+    write_text(output, _csv(table, names) if output.suffix == ".csv" else _json_lines(table))
+    partial.unlink()
+    return table
+
+
+def check_output(output: Path, overwrite: bool) -> None:
+    """
+    Args:
+        output (`Path`), overwrite (`bool`): see [`write_predictions`].
+
+    Raises:
+        FileExistsError, ValueError: See there.
+    """
+    if output.suffix not in SUFFIXES:
+        raise ValueError(f"{output}: the table is a file with the suffix {' or '.join(SUFFIXES)}.")
+    if output.exists() and not overwrite:
+        raise FileExistsError(f"{output} is there already: name another file, or replace it with --overwrite.")
+
+
+def _begun(partial: Path, settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The entries of a run that was stopped, by key; afterwards the file holds these and no half line."""
+    lines = partial.read_bytes().split(b"\n")[:-1] if partial.exists() else []
+    try:
+        found = [json.loads(line) for line in lines]
+    except ValueError as error:
+        raise ValueError(f"{partial} is damaged: begin anew with --overwrite.") from error
+    if found and found[0] != settings:
+        differing = [name for name in settings if found[0].get(name) != settings[name]]
+        raise ValueError(
+            f"{partial} was begun with another {', '.join(differing)}: finish it with the same, or begin anew with "
+            "--overwrite."
+        )
+    kept = found or [settings]
+    write_text(partial, "".join(map(_line, kept)))
+    if len(kept) > 1:
+        logger.warning("Going on after %d utterances of the run that was stopped.", len(kept) - 1)
+    return {line["key"]: line["entry"] for line in kept[1:]}
+
+
+def _check_modalities(classify: AudioTextEmotionPipeline, utterances: Sequence[Mapping[str, Any]]) -> None:
+    config = classify.model.config
+    if config.missing_modalities:
+        return
+    if config.uses_text and classify.transcriber is None and not any("text" in given for given in utterances):
+        raise ValueError(
+            "This model reads, and there are no transcripts: give a CSV file with the columns filename and "
+            "transcription, or a transcriber (--transcribe)."
+        )
+    if config.uses_speech and not any("audio" in given for given in utterances):
+        raise ValueError(f"This model hears, and there is no recording: {utterances[0]['sought']}.")
+
+
+def _name(path: Path) -> str:
+    """The path as text, also where it is not UTF-8."""
+    return os.fsencode(path.as_posix()).decode("utf-8", "replace")
+
+
+def _key(utterance: Mapping[str, Any]) -> str:
+    """What tells an utterance from others; a recording that was replaced since is another."""
+    parts = dict(utterance)
+    if "audio" in parts:
+        status = Path(parts["audio"]).stat()
+        parts["audio"] += f" {status.st_size} {status.st_mtime_ns}"
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _line(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, ensure_ascii=False) + "\n"
+
+
+def _told(
+    classify: AudioTextEmotionPipeline, batch: Sequence[Mapping[str, Any]], arguments: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    """Each one's entry. A batch with one that cannot be used is heard one by one."""
+    problems = {place: problem for place, utterance in enumerate(batch) if (problem := _problem(classify, utterance))}
+    given = [_inputs(utterance) for place, utterance in enumerate(batch) if place not in problems]
+    answers: list[Any] | None = None
+    if len(given) > 1:
+        try:
+            answers = classify(given, batch_size=len(given), **arguments)
+        except (ValueError, OSError):
+            answers = None  # One of them; which one, and why, is found by hearing them one by one.
+    if answers is None:
+        answers = [_alone(classify, utterance, arguments) for utterance in given]
+    remaining = iter(answers)
+    for place, utterance in enumerate(batch):
+        answer = problems.get(place) or next(remaining)
+        entry: dict[str, Any] = {"id": utterance["id"], "label": None, "score": None, "scores": {}}
+        if isinstance(answer, str):
+            yield {**entry, "text": None, "problem": answer}
+            continue
+        emotions = classify.model.config.label2id
+        entry.update(label=answer[0]["label"], score=answer[0]["score"])
+        entry["scores"] = {found["label"]: found["score"] for found in answer if found["label"] in emotions}
+        yield {**entry, "text": answer[0].get("text"), "problem": None}
+
+
+def _alone(classify: AudioTextEmotionPipeline, utterance: dict[str, Any], arguments: dict[str, Any]) -> Any:
+    try:
+        return classify(utterance, **arguments)
+    except (ValueError, OSError) as error:
+        return str(error)
+
+
+def _inputs(utterance: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: utterance[name] for name in ("audio", "text") if name in utterance}
+
+
+def _problem(classify: AudioTextEmotionPipeline, utterance: Mapping[str, Any]) -> str | None:
+    """What can be told without hearing it."""
+    config = classify.model.config
+    heard = config.uses_speech or (classify.transcriber is not None and "text" not in utterance)
+    if not heard:
+        return None
+    if "audio" not in utterance:
+        spared = config.missing_modalities and "text" in utterance
+        return None if spared else f"There is no such recording: {utterance['sought']}."
+    try:
+        seconds = soundfile.info(utterance["audio"]).duration
+    except (soundfile.SoundFileError, RuntimeError):
+        return None  # Hearing it says what is wrong.
+    if seconds <= LONGEST_SECONDS:
+        return None
+    return f"It lasts {seconds:.0f} s, too long for one emotion: `emospeech timeline` tells its emotions over time."
+
+
+def _csv(table: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(("id", "label", "score", *names, "text", "problem"))
+    for entry in table:
+        scores = [entry["scores"].get(name) for name in names]
+        writer.writerow((entry["id"], entry["label"], entry["score"], *scores, entry["text"], entry["problem"]))
+    return file.getvalue()
+
+
+def _json_lines(table: Sequence[Mapping[str, Any]]) -> str:
+    return "".join(map(_line, table))
