@@ -130,15 +130,27 @@ class RecordingListener:
         return [self._told(one, told[id(one)]) for one in heard]
 
     def _with_profile(self, heard: list[HeardWindow]) -> torch.Tensor:
-        inputs = {name: torch.stack([one.inputs[name] for one in heard]) for name in heard[0].inputs}
-        inputs = {name: value.to(self.model.device) for name, value in inputs.items()}
-        scores = torch.stack([one.logits for one in heard if one.logits is not None]).softmax(dim=1)
-        with torch.no_grad():
+        # Block by block: hours have so many windows that each copy of what is kept of them would count.
+        blocks = list(in_batches(heard, KEPT_ROWS))
+        embeddings = []
+        for block in blocks:
+            inputs = self._stacked(block)
             given = {name: inputs[name] for name in ("mfcc_means", "speech_embeds") if name in inputs}
-            embeddings = self.model.emospeech.get_speaker_embeddings(**given)
-            profile = SpeakerProfile.fit(embeddings.float().cpu(), scores, chosen=False)
-            logits: torch.Tensor = self.model(**inputs, **profile.model_inputs(len(heard), self.model.device)).logits
-        return logits.float().cpu()
+            with torch.no_grad():
+                embeddings.append(self.model.emospeech.get_speaker_embeddings(**given).float().cpu())
+        scores = torch.stack([one.logits for one in heard if one.logits is not None]).softmax(dim=1)
+        profile = SpeakerProfile.fit(torch.cat(embeddings), scores, chosen=False)
+        del embeddings
+        logits = []
+        for block in blocks:
+            inputs = {**self._stacked(block), **profile.model_inputs(len(block), self.model.device)}
+            with torch.no_grad():
+                logits.append(self.model(**inputs).logits.float().cpu())
+        return torch.cat(logits)
+
+    def _stacked(self, heard: list[HeardWindow]) -> dict[str, torch.Tensor]:
+        names = heard[0].inputs
+        return {name: torch.stack([one.inputs[name] for one in heard]).to(self.model.device) for name in names}
 
     def _hear_all(self, windows: Iterable[Window], batch_size: int) -> Iterator[HeardWindow]:
         shown = logging.tqdm(windows, desc="Listening", unit="window", disable=not self.progress)
