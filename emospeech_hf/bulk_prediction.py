@@ -15,7 +15,7 @@ from typing import Any
 import soundfile
 from tqdm.auto import tqdm
 
-from .data.folder import AUDIO_SUFFIXES, find_audio, read_csv
+from .data.folder import find_audio, find_recordings, read_csv
 from .pipeline_emospeech import AudioTextEmotionPipeline
 from .safe_writing import write_text
 from .speaker_emospeech import SpeakerProfile
@@ -46,10 +46,7 @@ def find_utterances(data: Path) -> list[dict[str, Any]]:
         CorpusError: If the file is no such CSV.
     """
     if data.is_dir():
-        found = sorted(path for path in data.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file())
-        if not found:
-            raise FileNotFoundError(f"{data} holds no recordings; {', '.join(AUDIO_SUFFIXES)} are read.")
-        return [{"id": _name(path.relative_to(data)), "audio": str(path)} for path in found]
+        return [{"id": _name(path.relative_to(data)), "audio": str(path)} for path in find_recordings(data)]
     if not data.is_file():
         raise FileNotFoundError(f"{data}: there is no such folder or CSV file.")
     rows = read_csv(data, labelled=False, transcribed=False)

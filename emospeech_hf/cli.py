@@ -17,6 +17,7 @@ EXAMPLES = """examples:
   emospeech predict --model user/model --data calls/ --transcribe --output emotions.csv
   emospeech explain --model runs/demo/release --audio call.wav --text "¡Qué alegría verte!" --output why.json why.png
   emospeech timeline --model user/model --audio interview.mp3 --output interview.csv interview.srt interview.png
+  emospeech timeline --model user/model --audio interviews/ --output "timelines/{name}.csv"
   emospeech adapt --model user/model --data clips/ana --labels ana.csv --output ana.safetensors
   emospeech evaluate --model user/model --data corpus --split test --output runs/check
   emospeech compare runs/check/predictions.csv runs/other/predictions.csv

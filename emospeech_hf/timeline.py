@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from .data.folder import find_recordings
 from .evaluation import plot_timeline
 from .safe_writing import write_text
 
@@ -35,6 +36,42 @@ def write_timeline(entries: Sequence[dict[str, Any]], path: Path, labels: Sequen
             plot_timeline(spans, [entry["scores"] for entry in own], labels, target, title)
     else:
         write_text(path, WRITERS[path.suffix](entries, labels))
+
+
+def timeline_targets(recordings: Sequence[Path], outputs: Sequence[Path]) -> list[tuple[Path, list[Path]]]:
+    """
+    Which files are to be written of which recording.
+
+    Args:
+        recordings (`Sequence[Path]`): files, or folders, whose recordings are sought in their folders too.
+        outputs (`Sequence[Path]`): see [`write_timeline`]; where there are several recordings, with `{name}` for a
+            recording's name without its suffix, and below a folder, its path there.
+
+    Returns:
+        `list[tuple[Path, list[Path]]]`: each recording and its files.
+
+    Raises:
+        FileNotFoundError: If a folder holds no recordings.
+        ValueError: If a suffix is none that can be written, or two recordings would have the same file.
+    """
+    named: list[tuple[Path, str]] = []
+    for place in recordings:
+        if place.is_dir():
+            named += [(path, path.relative_to(place).with_suffix("").as_posix()) for path in find_recordings(place)]
+        else:
+            named.append((place, place.stem))
+    targets: list[tuple[Path, list[Path]]] = []
+    owners: dict[Path, Path] = {}
+    for recording, name in named:
+        own = [Path(str(output).replace("{name}", name)) for output in outputs]
+        for path in own:
+            check_timeline_path(path)
+            if path in owners:
+                cure = "Write {name} into --output" if "{name}" not in str(outputs) else "Rename one of them"
+                raise ValueError(f"{path} would be of both {owners[path]} and {recording}. {cure}.")
+            owners[path] = recording
+        targets.append((recording, own))
+    return targets
 
 
 def check_timeline_path(path: Path) -> None:

@@ -350,3 +350,40 @@ def test_command(
     with pytest.raises(SystemExit):
         main([*arguments, "--output", str(tmp_path / "a.txt")])
     assert "a.txt: a timeline is a file" in capsys.readouterr().err
+
+
+def test_command_with_several_recordings(
+    listener: AudioTextEmotionPipeline, recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    release = build_release(listener.model, listener.processor, tmp_path / "release")
+    folder = tmp_path / "talks"
+    (folder / "lunes").mkdir(parents=True)
+    for name in ("a.wav", "lunes/a.wav"):
+        (folder / name).write_bytes(recording.read_bytes())
+    soundfile.write(folder / "b.wav", np.array([0.1, np.nan] * 4000), 16_000, subtype="FLOAT")
+    arguments = ["timeline", "--model", str(release), "--audio", str(folder), str(recording), "--window", "2"]
+    with pytest.raises(SystemExit):
+        main([*arguments, "--output", str(tmp_path / "out/a.csv")])
+    assert "Write {name} into --output" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main([*arguments, "--output", str(tmp_path / "out/{name}.csv"), str(tmp_path / "out/{name}.srt")])
+    told = capsys.readouterr()
+    assert "1 of 4 recordings could not be used" in told.err
+    assert "NaN" in told.err
+    assert told.out.count("windows") == 3
+    written = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*")}
+    names = ("a", "lunes/a", recording.stem)
+    assert written == {name + suffix for name in names for suffix in (".csv", ".srt")}
+    assert (tmp_path / "out/a.csv").read_bytes() == (tmp_path / "out/lunes/a.csv").read_bytes()
+    # Only what is not there yet is heard again.
+    (folder / "b.wav").unlink()
+    (tmp_path / "out/a.srt").unlink()
+    main([*arguments, "--output", str(tmp_path / "out/{name}.csv"), str(tmp_path / "out/{name}.srt")])
+    told = capsys.readouterr()
+    assert told.out.count("windows") == 1
+    assert told.out.count("there already") == 2
+    assert (tmp_path / "out/a.srt").is_file()
+    (folder / "a.mp3").write_bytes(b"another of that name")
+    with pytest.raises(SystemExit):
+        main([*arguments, "--output", str(tmp_path / "out/{name}.csv")])
+    assert "would be of both" in capsys.readouterr().err

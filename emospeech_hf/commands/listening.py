@@ -48,7 +48,14 @@ def add_commands(commands: Any) -> None:
 
     timeline = commands.add_parser("timeline", help="tell the emotions of a long recording over time")
     add_model_arguments(timeline)
-    timeline.add_argument("--audio", required=True, type=Path, metavar="FILE", help="WAV, FLAC, OGG or MP3, of hours")
+    timeline.add_argument(
+        "--audio",
+        required=True,
+        nargs="+",
+        type=Path,
+        metavar="FILE_OR_DIR",
+        help="WAV, FLAC, OGG or MP3, of hours; several, or a folder of them",
+    )
     add_transcribe(timeline)
     _add_speaker(timeline)
     timeline.add_argument(
@@ -84,7 +91,11 @@ def add_commands(commands: Any) -> None:
         nargs="+",
         type=Path,
         metavar="FILE",
-        help="what to write, by suffix: .csv, .jsonl, .srt, .vtt, .png",
+        help="what to write, by suffix: .csv, .jsonl, .srt, .vtt, .png; of several recordings with {name}, as "
+        "timelines/{name}.csv, and a run that was stopped goes on with those that have none yet",
+    )
+    timeline.add_argument(
+        "--overwrite", action="store_true", help="hear recordings again whose files are there already"
     )
     add_batch_size(timeline)
     timeline.set_defaults(run=run_timeline)
@@ -198,38 +209,53 @@ def run_timeline(options: argparse.Namespace) -> None:
     """`emospeech timeline`."""
     from transformers.utils import logging as transformers_logging
 
+    from ..audio_emospeech import AudioError
     from ..inference import load_pipeline
-    from ..timeline import check_timeline_path, write_timeline
+    from ..timeline import timeline_targets, write_timeline
 
-    for path in options.output:
-        check_timeline_path(path)
+    targets = timeline_targets(options.audio, options.output)
+    several = len(targets) > 1
     classify = load_pipeline(options.model, options.revision, options.transcribe)
     voice_activity = None
     if options.voice_activity:
         from ..voice_activity import VoiceActivity
 
         voice_activity = VoiceActivity()
-    found = classify.timeline(
-        str(options.audio),
-        window=options.window,
-        overlap=options.overlap,
-        separate_channels=options.separate_channels,
-        speaker=options.speaker,
-        abstain_below=options.abstain_below,
-        batch_size=options.batch_size,
-        own_profile=options.own_profile,
-        voice_activity=voice_activity,
-        progress=True,
-    )
-    transformers_logging.enable_progress_bar()
-    entries = list(found)
     config = classify.model.config
     labels = [config.id2label[index] for index in range(config.num_labels)]
-    for path in options.output:
-        write_timeline(entries, path, labels, options.audio.name)
-    counts = Counter(entry["label"] for entry in entries)
-    shares = ", ".join(f"{label} {count / len(entries):.0%}" for label, count in counts.most_common())
-    print(f"{len(entries)} windows: {shares}")
+    transformers_logging.enable_progress_bar()
+    unusable = []
+    for recording, outputs in targets:
+        if several and not options.overwrite and all(path.exists() for path in outputs):
+            print(f"{recording}: its files are there already (--overwrite hears it again)")
+            continue
+        try:
+            found = classify.timeline(
+                str(recording),
+                window=options.window,
+                overlap=options.overlap,
+                separate_channels=options.separate_channels,
+                speaker=options.speaker,
+                abstain_below=options.abstain_below,
+                batch_size=options.batch_size,
+                own_profile=options.own_profile,
+                voice_activity=voice_activity,
+                progress=True,
+            )
+            entries = list(found)
+        except AudioError as error:
+            if not several:
+                raise
+            unusable.append(str(error))
+            continue
+        for path in outputs:
+            write_timeline(entries, path, labels, recording.name)
+        counts = Counter(entry["label"] for entry in entries)
+        shares = ", ".join(f"{label} {count / len(entries):.0%}" for label, count in counts.most_common())
+        print(f"{f'{recording}: ' if several else ''}{len(entries)} windows: {shares}")
+    if unusable:
+        lines = "\n".join(f"  {problem}" for problem in unusable)
+        raise ValueError(f"{len(unusable)} of {len(targets)} recordings could not be used:\n{lines}")
 
 
 def run_adapt(options: argparse.Namespace) -> None:

@@ -144,6 +144,23 @@ def find_audio(rows: list[Row], root: Path, folders: tuple[str, ...] = AUDIO_FOL
         row.audio_sought = f"{row.id} in {' and '.join(map(str, places)) or root}, also with .wav, .mp3, .flac, .ogg"
 
 
+def find_recordings(folder: Path) -> list[Path]:
+    """
+    Args:
+        folder (`Path`): of recordings; other files in it are passed over.
+
+    Returns:
+        `list[Path]`: the recordings in it and in its folders, by name.
+
+    Raises:
+        FileNotFoundError: If there are none.
+    """
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file())
+    if not found:
+        raise FileNotFoundError(f"{folder} holds no recordings; {', '.join(AUDIO_SUFFIXES)} are read.")
+    return found
+
+
 def _inside(root: Path, path: Path) -> bool:
     """Whether an id with a folder in it names a file, and one of this corpus."""
     return root.resolve() in path.resolve().parents and path.is_file()
