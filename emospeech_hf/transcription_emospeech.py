@@ -27,7 +27,10 @@ class Transcriber:
 
     def __init__(self, recogniser: str | Callable[..., Any], device: Any = None) -> None:
         if isinstance(recogniser, str):
-            recogniser = pipeline("automatic-speech-recognition", model=recogniser, device=device)
+            loaded: Any = pipeline("automatic-speech-recognition", model=recogniser, device=device)
+            if loaded.model.device.type == "cpu":
+                loaded.model.float()  # Many are stored in half precision, which takes a CPU three times as long.
+            recogniser = loaded
         self.recogniser: Any = recogniser
         model = getattr(recogniser, "model", None)
         config = getattr(model, "config", None)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from transformers import BertConfig, BertTokenizer, WhisperConfig, WhisperForConditionalGeneration, pipeline
 
 from emospeech_hf import (
@@ -14,6 +15,7 @@ from emospeech_hf import (
     EmoSpeechFeatureExtractor,
     EmoSpeechForEmotionClassification,
     EmoSpeechProcessor,
+    transcription_emospeech,
 )
 from emospeech_hf.audio_emospeech import AudioError
 from emospeech_hf.transcription_emospeech import Transcriber
@@ -106,3 +108,13 @@ def test_whisper_is_asked_for_spanish_and_for_long_recordings_in_pieces(whisper_
     assert len(short["raw"]) == 16_000
     assert "return_timestamps" not in short
     assert long["return_timestamps"] is True
+
+
+def test_a_recogniser_in_half_precision_is_widened_on_a_cpu(
+    whisper_config: WhisperConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recogniser: Any = Recogniser("hola")
+    recogniser.model = WhisperForConditionalGeneration(whisper_config).half()
+    monkeypatch.setattr(transcription_emospeech, "pipeline", lambda task, model, device: recogniser)
+    assert Transcriber("user/model", "cpu")({"array": tone(1.0, 8000), "sampling_rate": 8000}) == "hola"
+    assert recogniser.model.dtype == torch.float32
