@@ -394,7 +394,9 @@ class EmoSpeechModel(EmoSpeechPreTrainedModel):
         inputs = inputs.to(self.speech_encoder.dtype)
         encoder, layers = self.speech_encoder, self.config.speech_layers
         if is_whisper(encoder):
-            encoded, mask = encode_with_whisper(encoder, inputs, speech_attention_mask)
+            # Layers above the chosen ones are run for those alone who ask for all states.
+            needed = None if layers is None or flags.get("output_hidden_states") or min(layers) < 0 else max(layers)
+            encoded, mask = encode_with_whisper(encoder, inputs, speech_attention_mask, needed)
         else:
             if layers is not None:
                 flags = {**flags, "output_hidden_states": True}

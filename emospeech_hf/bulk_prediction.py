@@ -26,6 +26,9 @@ from .training.features import weights_digest
 LONGEST_SECONDS = 30.0
 """Nobody keeps one emotion for longer than this; longer recordings are for `emospeech timeline`."""
 
+SORTED_BATCHES = 16
+"""Utterances of so many batches are sorted by length, so that little of a batch is padding."""
+
 SUFFIXES = (".csv", ".jsonl")
 
 logger = logging.getLogger(__name__)
@@ -118,13 +121,15 @@ def write_predictions(
         partial.open("a", encoding="utf-8") as file,
         tqdm(total=len(utterances), initial=len(utterances) - len(remaining), desc="Telling", unit="utterance") as bar,
     ):
-        for batch in in_batches(remaining, batch_size):
-            entries = _told(classify, [utterance for _, utterance in batch], arguments)
-            for (key, _), entry in zip(batch, entries):
-                done[key] = entry
-                file.write(_line({"key": key, "entry": entry}))
-            file.flush()
-            bar.update(len(batch))
+        for block in in_batches(remaining, batch_size * SORTED_BATCHES):
+            lengths = {key: _length(utterance) for key, utterance in block}
+            for batch in in_batches(sorted(block, key=lambda one: lengths[one[0]]), batch_size):
+                entries = _told(classify, [utterance for _, utterance in batch], arguments)
+                for (key, _), entry in zip(batch, entries):
+                    done[key] = entry
+                    file.write(_line({"key": key, "entry": entry}))
+                file.flush()
+                bar.update(len(batch))
     table = [done[key] for key in keys]
     config = classify.model.config
     names = [config.id2label[index] for index in range(config.num_labels)]
@@ -236,6 +241,14 @@ def _inputs(utterance: Mapping[str, Any]) -> dict[str, Any]:
     return {name: utterance[name] for name in ("audio", "text") if name in utterance}
 
 
+def _length(utterance: Mapping[str, Any]) -> float:
+    """Seconds of its recording, or 0 where that cannot be told."""
+    try:
+        return float(soundfile.info(utterance["audio"]).duration) if "audio" in utterance else 0.0
+    except (soundfile.SoundFileError, RuntimeError):
+        return 0.0  # Hearing it says what is wrong.
+
+
 def _problem(classify: AudioTextEmotionPipeline, utterance: Mapping[str, Any]) -> str | None:
     """What can be told without hearing it."""
     config = classify.model.config
@@ -245,10 +258,7 @@ def _problem(classify: AudioTextEmotionPipeline, utterance: Mapping[str, Any]) -
     if "audio" not in utterance:
         spared = config.missing_modalities and "text" in utterance
         return None if spared else f"There is no such recording: {utterance['sought']}."
-    try:
-        seconds = soundfile.info(utterance["audio"]).duration
-    except (soundfile.SoundFileError, RuntimeError):
-        return None  # Hearing it says what is wrong.
+    seconds = _length(utterance)
     if seconds <= LONGEST_SECONDS:
         return None
     return f"It lasts {seconds:.0f} s, too long for one emotion: `emospeech timeline` tells its emotions over time."

@@ -22,7 +22,10 @@ def is_whisper(encoder: Any) -> bool:
 
 
 def encode_with_whisper(
-    encoder: Any, input_features: torch.Tensor, attention_mask: torch.Tensor | None
+    encoder: Any,
+    input_features: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    num_layers: int | None = None,
 ) -> tuple[BaseModelOutput, torch.Tensor]:
     """
     Whisper's own `forward` takes exactly thirty seconds, and attends to their padding as to speech. This runs its
@@ -34,10 +37,11 @@ def encode_with_whisper(
         encoder (`WhisperEncoder`): with its weights.
         input_features (`torch.Tensor` of shape `(batch, mel bands, frames)`): log mel spectrogram, 100 frames a second.
         attention_mask (`torch.Tensor` of shape `(batch, frames)`, *optional*): true, or 1, at real frames.
+        num_layers (`int`, *optional*): run so many layers; by default all.
 
     Returns:
-        `tuple[BaseModelOutput, torch.Tensor]`: the states, 50 a second, of all layers, the first before them and the
-        last behind the final norm; and a boolean mask of shape (batch, states) of the real ones.
+        `tuple[BaseModelOutput, torch.Tensor]`: the states, 50 a second, of these layers, the first before them and that
+        of the encoder's last layer behind the final norm; and a boolean mask of shape (batch, states) of the real ones.
     """
     batch, bands, frames = input_features.shape
     if attention_mask is None:
@@ -51,14 +55,16 @@ def encode_with_whisper(
         padded = nn.functional.pad(input_features, (0, missing))
         input_features = padded.view(batch, bands, pieces, piece).transpose(1, 2).reshape(-1, bands, piece)
         real = nn.functional.pad(real, (0, missing)).reshape(-1, piece)
-    states, mask = _run(encoder, input_features, real)
+    states, mask = _run(encoder, input_features, real, len(encoder.layers) if num_layers is None else num_layers)
     if pieces > 1:
         states = [state.reshape(batch, -1, state.shape[-1]) for state in states]
         mask = mask.reshape(batch, -1)
     return BaseModelOutput(last_hidden_state=states[-1], hidden_states=tuple(states)), mask
 
 
-def _run(encoder: Any, features: torch.Tensor, real: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
+def _run(
+    encoder: Any, features: torch.Tensor, real: torch.Tensor, num_layers: int
+) -> tuple[list[torch.Tensor], torch.Tensor]:
     shown = real.unsqueeze(1)
     hidden = nn.functional.gelu(encoder.conv1(torch.where(shown, features, torch.zeros_like(features))))
     # Behind the end of a recording the second convolution finds what it would find without a batch: zeros.
@@ -73,11 +79,12 @@ def _run(encoder: Any, features: torch.Tensor, real: torch.Tensor) -> tuple[list
     # transformers 4 asks for a mask of heads, and wraps the states into a tuple.
     parameters = inspect.signature(encoder.layers[0].forward).parameters
     older = {"layer_head_mask": None} if "layer_head_mask" in parameters else {}
-    for layer in encoder.layers:
+    for layer in encoder.layers[:num_layers]:
         output = layer(hidden, attention_mask=bias, **older)
         hidden = output[0] if isinstance(output, tuple) else output
         states.append(hidden)
-    states[-1] = encoder.layer_norm(states[-1])
+    if num_layers >= len(encoder.layers):
+        states[-1] = encoder.layer_norm(states[-1])
     return states, mask
 
 

@@ -48,6 +48,28 @@ def test_it_runs_on_the_real_length(extractor: EmoSpeechFeatureExtractor, encode
     assert mask.shape == (1, 62)
 
 
+@pytest.mark.parametrize(("layers", "run"), [([0, 2], 2), ([3], 3), ([0], 0), ([1, 4], 4), ([1, -1], 4), (None, 4)])
+def test_no_more_layers_are_run_than_are_chosen(
+    layers: list[int] | None, run: int, whisper_config: WhisperConfig, extractor: EmoSpeechFeatureExtractor
+) -> None:
+    torch.manual_seed(0)
+    encoder_config = {**whisper_config.to_dict(), "encoder_layers": 4}
+    config = EmoSpeechConfig(text_config=None, speech_config=encoder_config, num_mfcc=0, speech_layers=layers)
+    backbone = EmoSpeechForEmotionClassification(config).eval().emospeech
+    count: list[int] = []
+    for layer in backbone.speech_encoder.layers:
+        layer.register_forward_hook(lambda *_: count.append(1))
+    inputs = extractor(speech(1.0), return_tensors="pt")
+    with torch.no_grad():
+        found = backbone.get_speech_features(**inputs)
+        assert len(count) == run
+        everything = backbone(**inputs, output_hidden_states=True)
+        assert len(count) == run + 4
+    chosen = [everything.speech_hidden_states[layer] for layer in layers or [-1]]
+    assert len(everything.speech_hidden_states) == 5
+    torch.testing.assert_close(found, torch.cat(chosen, dim=-1).mean(dim=1), atol=1e-6, rtol=1e-6)
+
+
 @pytest.mark.parametrize("pooling", ["mean", "mean_std", "attention"])
 def test_alone_equals_padded(pooling: str, whisper_config: WhisperConfig, extractor: EmoSpeechFeatureExtractor) -> None:
     torch.manual_seed(0)
