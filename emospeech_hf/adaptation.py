@@ -16,6 +16,7 @@ from .data import CorpusError
 from .data.folder import AUDIO_SUFFIXES, read_csv
 from .data.rows import check_rows
 from .inference import load_pipeline
+from .pipeline_emospeech import AudioTextEmotionPipeline
 from .speaker_emospeech import SpeakerProfile
 from .timeline_emospeech import in_batches
 from .windows_emospeech import WINDOW_SECONDS, cut_windows
@@ -111,11 +112,36 @@ def make_profile(
         ValueError: If the model does not hear, or its fusion takes sequences.
         AudioError: If a recording cannot be used, or there is none; the message names it.
     """
-    classify = load_pipeline(model, revision)
+    return profile_of(load_pipeline(model, revision), clips, labels)
+
+
+def profile_of(
+    classify: AudioTextEmotionPipeline,
+    clips: Iterable[Any],
+    labels: Sequence[str | None] | None = None,
+    chosen: bool = True,
+    progress: bool = True,
+) -> SpeakerProfile:
+    """
+    As [`make_profile`], with a model that is loaded already.
+
+    Args:
+        classify ([`AudioTextEmotionPipeline`]): the model's pipeline.
+        clips (`Iterable`), labels (`Sequence[str]`, *optional*): as there.
+        chosen (`bool`, *optional*, defaults to `True`): whether somebody chose the clips, see [`SpeakerProfile.fit`].
+        progress (`bool`, *optional*, defaults to `True`): show how far it is.
+
+    Returns:
+        [`SpeakerProfile`]
+
+    Raises:
+        ValueError, AudioError: As there.
+    """
     network, extractor = classify.model, classify.processor.feature_extractor
     embeddings, logits, given = [], [], []
     places: list[int] = []
-    for batch in tqdm(in_batches(_sounding(clips, places), BATCH_SIZE), desc="Listening", unit="batch"):
+    batches = in_batches(_sounding(clips, places), BATCH_SIZE)
+    for batch in tqdm(batches, desc="Listening", unit="batch", disable=not progress):
         inputs = extractor(batch, return_tensors="pt").to(network.device)
         with torch.no_grad():
             # A transcript that is not there counts for nothing.
@@ -126,7 +152,7 @@ def make_profile(
             logits.append(output.logits.float().cpu())
     if not embeddings:
         raise AudioError("There is nothing to hear in these recordings, so they make no profile.")
-    profile = SpeakerProfile.fit(torch.cat(embeddings), torch.cat(logits).softmax(dim=1))
+    profile = SpeakerProfile.fit(torch.cat(embeddings), torch.cat(logits).softmax(dim=1), chosen)
     labels = labels or [None] * (max(places) + 1)
     told = {row: label for row, place in enumerate(places) if (label := labels[place]) is not None}
     if not told:

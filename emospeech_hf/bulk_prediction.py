@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -12,9 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import soundfile
 from tqdm.auto import tqdm
 
+from .adaptation import profile_of
+from .audio_emospeech import AudioError, decode_audio
 from .data.folder import find_audio, find_recordings, read_csv
 from .pipeline_emospeech import AudioTextEmotionPipeline
 from .safe_writing import write_text
@@ -25,6 +29,9 @@ from .training.features import weights_digest
 
 LONGEST_SECONDS = 30.0
 """Nobody keeps one emotion for longer than this; longer recordings are for `emospeech timeline`."""
+
+MOST_CLIPS = 64
+"""A profile of so many utterances goes 94 % of the way; more would only take longer."""
 
 SORTED_BATCHES = 16
 """Utterances of so many batches are sorted by length, so that little of a batch is padding."""
@@ -41,15 +48,18 @@ def find_utterances(data: Path) -> list[dict[str, Any]]:
             and, if there are transcripts, `transcription` or `text`, with its recordings beside it or in `audio/`.
 
     Returns:
-        `list[dict]`: `id`, and as far as they are there, `audio` (a path) and `text` of each; of a row whose recording
-        is not found, `sought`.
+        `list[dict]`: `id`, and as far as they are there, `audio` (a path), `text` and `speaker` of each; of a row whose
+        recording is not found, `sought`. In a folder, each folder is taken for one speaker.
 
     Raises:
         FileNotFoundError: If there is no such folder or file, or no recording in it.
         CorpusError: If the file is no such CSV.
     """
     if data.is_dir():
-        return [{"id": _name(path.relative_to(data)), "audio": str(path)} for path in find_recordings(data)]
+        return [
+            {"id": _name(path.relative_to(data)), "audio": str(path), "speaker": _name(path.parent.relative_to(data))}
+            for path in find_recordings(data)
+        ]
     if not data.is_file():
         raise FileNotFoundError(f"{data}: there is no such folder or CSV file.")
     rows = read_csv(data, labelled=False, transcribed=False)
@@ -65,6 +75,8 @@ def find_utterances(data: Path) -> list[dict[str, Any]]:
             utterance["sought"] = row.audio_sought
         if row.text:
             utterance["text"] = row.text
+        if row.group_keys.get("speaker"):
+            utterance["speaker"] = row.group_keys["speaker"]
         utterances.append(utterance)
     return utterances
 
@@ -74,6 +86,7 @@ def write_predictions(
     utterances: Sequence[Mapping[str, Any]],
     output: Path,
     speaker: Path | None = None,
+    own_profiles: bool = False,
     abstain_below: float | None = None,
     batch_size: int = 16,
     overwrite: bool = False,
@@ -89,6 +102,8 @@ def write_predictions(
         output (`Path`): a file with the suffix `.csv` or `.jsonl`, with `id`, `label`, `score`, a column for the score
             of each emotion (in JSON Lines, `scores`), `text` where the transcriber wrote it, and `problem`.
         speaker (`Path`, *optional*): profile of the one who speaks in all of them.
+        own_profiles (`bool`, *optional*, defaults to `False`): make a profile of each speaker from that speaker's
+            utterances, at most `MOST_CLIPS` of them. They should be of several moods.
         abstain_below (`float`, *optional*): see the pipeline.
         batch_size (`int`, *optional*, defaults to 16): utterances that go through the model together.
         overwrite (`bool`, *optional*, defaults to `False`): whether to begin anew where there is such a file.
@@ -103,6 +118,10 @@ def write_predictions(
     """
     check_output(output, overwrite)
     _check_modalities(classify, utterances)
+    if own_profiles and speaker is not None:
+        raise ValueError("`own_profiles` makes profiles, and `speaker` gives one: leave one of them out.")
+    if own_profiles and not any("speaker" in utterance for utterance in utterances):
+        raise ValueError("Nobody knows who speaks: the CSV file has no column speaker to make profiles by.")
     partial = output.with_name(output.name + ".partial")
     settings = {
         "model": weights_digest(classify.model),
@@ -113,24 +132,29 @@ def write_predictions(
     if overwrite:
         partial.unlink(missing_ok=True)
     done = _begun(partial, settings)
-    keys = [_key(utterance) for utterance in utterances]
-    remaining = [(key, utterance) for key, utterance in zip(keys, utterances) if key not in done]
-    profile = None if speaker is None else SpeakerProfile.load(speaker)
-    arguments = {"speaker": profile, "abstain_below": abstain_below}
+    groups: dict[str | None, list[Mapping[str, Any]]] = {None: list(utterances)}
+    if own_profiles:
+        groups = _by_speaker(utterances)
+    keyed = {name: _with_keys(own, own_profiles) for name, own in groups.items()}
+    given = None if speaker is None else SpeakerProfile.load(speaker)
+    count = sum(key in done for own in keyed.values() for key, _ in own)
     with (
         partial.open("a", encoding="utf-8") as file,
-        tqdm(total=len(utterances), initial=len(utterances) - len(remaining), desc="Telling", unit="utterance") as bar,
+        tqdm(total=len(utterances), initial=count, desc="Telling", unit="utterance") as bar,
     ):
-        for block in in_batches(remaining, batch_size * SORTED_BATCHES):
-            lengths = {key: _length(utterance) for key, utterance in block}
-            for batch in in_batches(sorted(block, key=lambda one: lengths[one[0]]), batch_size):
-                entries = _told(classify, [utterance for _, utterance in batch], arguments)
+        for name, own in keyed.items():
+            remaining = [(key, utterance) for key, utterance in own if key not in done]
+            profile = _profile(classify, groups[name]) if remaining and name is not None else given
+            for batch in _batches(remaining, batch_size):
+                told = [utterance for _, utterance in batch]
+                entries = _told(classify, told, {"speaker": profile, "abstain_below": abstain_below})
                 for (key, _), entry in zip(batch, entries):
                     done[key] = entry
                     file.write(_line({"key": key, "entry": entry}))
                 file.flush()
                 bar.update(len(batch))
-    table = [done[key] for key in keys]
+    keys = {id(utterance): key for own in keyed.values() for key, utterance in own}
+    table = [done[keys[id(utterance)]] for utterance in utterances]
     config = classify.model.config
     names = [config.id2label[index] for index in range(config.num_labels)]
     write_text(output, _csv(table, names) if output.suffix == ".csv" else _json_lines(table))
@@ -190,13 +214,56 @@ def _name(path: Path) -> str:
     return os.fsencode(path.as_posix()).decode("utf-8", "replace")
 
 
-def _key(utterance: Mapping[str, Any]) -> str:
-    """What tells an utterance from others; a recording that was replaced since is another."""
+def _by_speaker(utterances: Sequence[Mapping[str, Any]]) -> dict[str | None, list[Mapping[str, Any]]]:
+    groups: dict[str | None, list[Mapping[str, Any]]] = {}
+    for utterance in utterances:
+        groups.setdefault(utterance.get("speaker"), []).append(utterance)
+    return groups
+
+
+def _profile(classify: AudioTextEmotionPipeline, utterances: Sequence[Mapping[str, Any]]) -> SpeakerProfile | None:
+    """Of the usable recordings, evenly chosen where they are many; `None` where there is nothing to hear."""
+    usable = [one["audio"] for one in utterances if "audio" in one and _length(one) <= LONGEST_SECONDS]
+    step = max(1, -(-len(usable) // MOST_CLIPS))
+    try:
+        # Nobody chose these for a profile, so that those of one mood count for nothing.
+        return profile_of(classify, _decoded(usable[::step]), chosen=False, progress=False)
+    except AudioError:
+        return None
+
+
+def _decoded(recordings: Sequence[str]) -> Iterator[tuple[np.ndarray, int]]:
+    for recording in recordings:
+        with contextlib.suppress(AudioError):  # Telling its emotion says what is wrong.
+            yield decode_audio(recording)
+
+
+def _batches(utterances: Sequence[tuple[str, Mapping[str, Any]]], size: int) -> Iterator[list[Any]]:
+    for block in in_batches(utterances, size * SORTED_BATCHES):
+        lengths = {key: _length(utterance) for key, utterance in block}
+        yield from in_batches(sorted(block, key=lambda one: lengths[one[0]]), size)
+
+
+def _with_keys(utterances: Sequence[Mapping[str, Any]], companions: bool) -> list[tuple[str, Mapping[str, Any]]]:
+    """Each with what tells it from others, and if so, from the same among others of its speaker."""
+    keys = [_digest(_described(utterance)) for utterance in utterances]
+    if companions:
+        whole = _digest(keys)
+        keys = [_digest([key, whole]) for key in keys]
+    return list(zip(keys, utterances))
+
+
+def _described(utterance: Mapping[str, Any]) -> dict[str, Any]:
+    """The utterance, and of its recording what changes where it is replaced."""
     parts = dict(utterance)
     if "audio" in parts:
         status = Path(parts["audio"]).stat()
         parts["audio"] += f" {status.st_size} {status.st_mtime_ns}"
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+    return parts
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def _line(content: Mapping[str, Any]) -> str:

@@ -22,7 +22,7 @@ from emospeech_hf import (
     EmoSpeechForEmotionClassification,
     EmoSpeechProcessor,
 )
-from emospeech_hf.adaptation import make_profile
+from emospeech_hf.adaptation import make_profile, profile_of
 from emospeech_hf.bulk_prediction import LONGEST_SECONDS, find_utterances, write_predictions
 from emospeech_hf.cli import main
 from emospeech_hf.data import CorpusError
@@ -201,6 +201,38 @@ def test_bad_input(
         write_predictions(hears, [], tmp_path / "x.xlsx")
 
 
+def test_each_speaker_by_an_own_profile(calls: Path, tmp_path: Path) -> None:
+    classify = classifier(None, text_config=None, standardize=True)
+    expected: dict[str, Any] = {}
+    for names in (("0.flac", "2.flac", "4.flac"), ("lunes/1.wav", "lunes/3.wav")):
+        profile = profile_of(classify, [str(calls / name) for name in names], chosen=False)
+        for name in names:
+            answer = classify(str(calls / name), speaker=profile)
+            expected[name] = {entry["label"]: entry["score"] for entry in answer}
+    table = write_predictions(classify, find_utterances(calls), tmp_path / "a.csv", own_profiles=True)
+    plain = write_predictions(classify, find_utterances(calls), tmp_path / "b.csv")
+    assert [entry["id"] for entry in table] == [entry["id"] for entry in plain]
+    for entry, without in zip(table, plain):
+        assert (entry["problem"] is None) == (entry["id"] in expected)
+        if entry["problem"] is None:
+            assert entry["scores"] == pytest.approx(expected[entry["id"]], abs=1e-5)
+            assert entry["scores"] != pytest.approx(without["scores"], abs=1e-5)
+    # The same two people by a column, in another order.
+    rows = [(name, "ana" if "/" in name else "leo") for name in reversed(expected)]
+    write_csv(calls / "people.csv", ("filename", "speaker"), rows)
+    by_column = write_predictions(
+        classify, find_utterances(calls / "people.csv"), tmp_path / "c.csv", own_profiles=True
+    )
+    for entry in by_column:
+        assert entry["scores"] == pytest.approx(expected[entry["id"]], abs=1e-5)
+    write_csv(calls / "nobody.csv", ("filename",), [("0.flac",)])
+    with pytest.raises(ValueError, match="no column speaker"):
+        write_predictions(classify, find_utterances(calls / "nobody.csv"), tmp_path / "d.csv", own_profiles=True)
+    unable = classifier(None, text_config=None)
+    with pytest.raises(ValueError, match="standardised"):
+        write_predictions(unable, find_utterances(calls), tmp_path / "d.csv", own_profiles=True)
+
+
 def test_command_line(calls: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     classify = classifier(None, text_config=None, standardize=True)
     release = str(build_release(classify.model, classify.processor, tmp_path / "release"))
@@ -219,6 +251,7 @@ def test_command_line(calls: Path, tmp_path: Path, capsys: pytest.CaptureFixture
         (["--output", str(tmp_path / "emotions.txt")], "suffix"),
         ([], "--output"),
         ([*output, "--audio", "a.wav"], "leave one of them out"),
+        (["--output", str(tmp_path / "b.csv"), "--own-profiles", "--speaker", str(tmp_path / "ana")], "leave one"),
     ):
         with pytest.raises(SystemExit):
             main([*arguments, *bad])

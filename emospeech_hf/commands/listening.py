@@ -29,6 +29,13 @@ def add_commands(commands: Any) -> None:
     predict.add_argument(
         "--output", type=Path, metavar="FILE", help="table of many, .csv or .jsonl; a run that was stopped goes on"
     )
+    predict.add_argument(
+        "--own-profiles",
+        "--own_profiles",
+        action="store_true",
+        help="make a profile of each speaker from these recordings, which should be of several moods: by the column "
+        "speaker, or each folder is one person's",
+    )
     predict.add_argument("--overwrite", action="store_true", help="replace the table if it is there already")
     add_batch_size(predict)
     predict.add_argument(
@@ -139,6 +146,8 @@ def run_predict(options: argparse.Namespace) -> None:
         return
     if options.output is not None:
         raise ValueError("--output is for many utterances: give a folder or a CSV file as --data.")
+    if options.own_profiles:
+        raise ValueError("--own-profiles is for many utterances: give a folder or a CSV file as --data.")
     from ..evaluation.tables import score_bars
     from ..inference import load_pipeline
     from ..timeline_emospeech import SILENCE
@@ -172,6 +181,7 @@ def run_predict_many(options: argparse.Namespace) -> None:
         utterances,
         options.output,
         speaker=options.speaker,
+        own_profiles=options.own_profiles,
         abstain_below=options.abstain_below,
         batch_size=options.batch_size,
         overwrite=options.overwrite,
