@@ -5,10 +5,11 @@
     python benchmarks/speaker_profiles.py --run runs/voice --data speech
 
 For each fold's test speakers: macro-F1 without a profile, and with one of all their clips (unlabelled, the scored ones
-among them), of 12 drawn at random, of two for each emotion, and of 12 that are all of one emotion; and of two and of
-five for each emotion that are labelled. Where clips are drawn, only the others are scored, with and without the
-profile, on average over speakers and draws. What labelled clips correct is also tried on the fold's other speakers, who
-have nothing to do with it.
+among them), taken for clips that somebody chose or, as `emospeech predict --own-profiles` does, that nobody chose; of
+12 drawn at random, of two for each emotion, and of 12 that are all of one emotion; and of two and of five for each
+emotion that are labelled. Where clips are drawn, only the others are scored, with and without the profile, on average
+over speakers and draws. What labelled clips correct is also tried on the fold's other speakers, who have nothing to do
+with it.
 """
 
 from __future__ import annotations
@@ -61,16 +62,17 @@ class Voice:
             self.embeddings = self.model.emospeech.get_speaker_embeddings(**self.inputs)
             self.scores = self.model(**self.inputs).logits.softmax(dim=1)
 
-    def profile(self, clips: np.ndarray, labelled: bool = False) -> SpeakerProfile:
+    def profile(self, clips: np.ndarray, labelled: bool = False, chosen: bool = True) -> SpeakerProfile:
         """
         Args:
             clips (`np.ndarray`): numbers of those that it is made of.
             labelled (`bool`, *optional*, defaults to `False`): whether their emotions are told.
+            chosen (`bool`, *optional*, defaults to `True`): whether somebody chose them, see [`SpeakerProfile.fit`].
 
         Returns:
             [`SpeakerProfile`]
         """
-        profile = SpeakerProfile.fit(self.embeddings[clips], self.scores[clips])
+        profile = SpeakerProfile.fit(self.embeddings[clips], self.scores[clips], chosen)
         if not labelled:
             return profile
         labels = torch.from_numpy(self.labels[clips])
@@ -133,19 +135,21 @@ def main() -> None:
     options = parser.parse_args()
     corpus = load_corpus(options.data, ("speech",))
     recordings = {row["id"]: row["audio"] for part in corpus.values() for row in part}
-    folds: list[tuple[float, float]] = []
+    folds: list[tuple[float, float, float]] = []
     gains: dict[str, list[tuple[float, float]]] = {}
     others: list[list[float]] = []
     for run in tqdm(sorted(options.run.glob("runs/seed-*/fold-*")), unit="fold", desc="Speakers"):
         model, processor, _ = load_run(run)
         test = Predictions.load(run / PREDICTIONS_FILE)
         groups, labels = np.asarray(test.groups), np.asarray(test.references)
-        plain, helped = np.empty(len(labels), int), np.empty(len(labels), int)
+        plain, helped, in_bulk = (np.empty(len(labels), int) for _ in range(3))
         corrections: list[tuple[Voice, SpeakerProfile]] = []
         for speaker in np.unique(groups):
             rows = np.flatnonzero(groups == speaker)
             voice = Voice(model, processor, [recordings[test.ids[row]] for row in rows], labels[rows])
             plain[rows], helped[rows] = voice.predict(None), voice.predict(voice.profile(np.arange(len(rows))))
+            # As `emospeech predict --own-profiles` makes them.
+            in_bulk[rows] = voice.predict(voice.profile(np.arange(len(rows)), chosen=False))
             own = {emotion: np.flatnonzero(voice.labels == emotion) for emotion in range(len(EMOTIONS))}
             ways = {
                 f"{CLIPS} at random": lambda draw: draw.permutation(len(rows))[:CLIPS],  # noqa: B023 (used at once)
@@ -167,9 +171,12 @@ def main() -> None:
             for voice, _ in corrections[:place] + corrections[place + 1 :]:
                 found = [voice.predict(given) for given in (None, correction)]
                 others.append([_macro_f1(voice.labels, one) for one in found])
-        folds.append((_macro_f1(labels, plain), _macro_f1(labels, helped)))
-    without, own_clips = (statistics.mean(column) for column in zip(*folds))
-    print(f"mean over {len(folds)} folds: without a profile {without:.3f}, with all of one's clips {own_clips:.3f}")
+        folds.append((_macro_f1(labels, plain), _macro_f1(labels, helped), _macro_f1(labels, in_bulk)))
+    without, own_clips, nobodys = (statistics.mean(column) for column in zip(*folds))
+    print(
+        f"mean over {len(folds)} folds: without a profile {without:.3f}, with all of one's clips {own_clips:.3f}, "
+        f"as of clips that nobody chose {nobodys:.3f}"
+    )
     print(f"\n{'profile of':22s} {'without':>8s} {'with':>8s} {'gain':>8s}   mean over speakers, other clips scored")
     for name, pairs in gains.items():
         before, after = (statistics.mean(column) for column in zip(*pairs))

@@ -224,10 +224,10 @@ def _by_speaker(utterances: Sequence[Mapping[str, Any]]) -> dict[str | None, lis
 def _profile(classify: AudioTextEmotionPipeline, utterances: Sequence[Mapping[str, Any]]) -> SpeakerProfile | None:
     """Of the usable recordings, evenly chosen where they are many; `None` where there is nothing to hear."""
     usable = [one["audio"] for one in utterances if "audio" in one and _length(one) <= LONGEST_SECONDS]
-    step = max(1, -(-len(usable) // MOST_CLIPS))
+    chosen = np.linspace(0, len(usable) - 1, min(len(usable), MOST_CLIPS)).round().astype(int)
     try:
         # Nobody chose these for a profile, so that those of one mood count for nothing.
-        return profile_of(classify, _decoded(usable[::step]), chosen=False, progress=False)
+        return profile_of(classify, _decoded([usable[place] for place in chosen]), chosen=False, progress=False)
     except AudioError:
         return None
 
