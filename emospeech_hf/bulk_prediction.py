@@ -20,15 +20,12 @@ from tqdm.auto import tqdm
 from .adaptation import profile_of
 from .audio_emospeech import AudioError, decode_audio
 from .data.folder import find_audio, find_recordings, read_csv
-from .pipeline_emospeech import AudioTextEmotionPipeline
+from .pipeline_emospeech import LONGEST_UTTERANCE, AudioTextEmotionPipeline
 from .safe_writing import write_text
 from .speaker_emospeech import SpeakerProfile
 from .timeline_emospeech import in_batches
 from .training.features import weights_digest
 
-
-LONGEST_SECONDS = 30.0
-"""Nobody keeps one emotion for longer than this; longer recordings are for `emospeech timeline`."""
 
 MOST_CLIPS = 64
 """A profile of so many utterances goes 94 % of the way; more would only take longer."""
@@ -223,7 +220,7 @@ def _by_speaker(utterances: Sequence[Mapping[str, Any]]) -> dict[str | None, lis
 
 def _profile(classify: AudioTextEmotionPipeline, utterances: Sequence[Mapping[str, Any]]) -> SpeakerProfile | None:
     """Of the usable recordings, evenly chosen where they are many; `None` where there is nothing to hear."""
-    usable = [one["audio"] for one in utterances if "audio" in one and _length(one) <= LONGEST_SECONDS]
+    usable = [one["audio"] for one in utterances if "audio" in one and _length(one) <= LONGEST_UTTERANCE]
     chosen = np.linspace(0, len(usable) - 1, min(len(usable), MOST_CLIPS)).round().astype(int)
     try:
         # Nobody chose these for a profile, so that those of one mood count for nothing.
@@ -326,7 +323,7 @@ def _problem(classify: AudioTextEmotionPipeline, utterance: Mapping[str, Any]) -
         spared = config.missing_modalities and "text" in utterance
         return None if spared else f"There is no such recording: {utterance['sought']}."
     seconds = _length(utterance)
-    if seconds <= LONGEST_SECONDS:
+    if seconds <= LONGEST_UTTERANCE:
         return None
     return f"It lasts {seconds:.0f} s, too long for one emotion: `emospeech timeline` tells its emotions over time."
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from transformers import Pipeline
+from transformers.utils import logging
 
 from .audio_emospeech import decode_audio, is_silent
 from .speaker_emospeech import SpeakerProfile
@@ -16,7 +17,12 @@ from .transcription_emospeech import Transcriber
 from .windows_emospeech import OVERLAP, WINDOW_SECONDS, cut_windows
 
 
+logger = logging.get_logger(__name__)
+
 RECORDING_SUFFIXES = (".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".mp4")
+
+LONGEST_UTTERANCE = 30.0
+"""Seconds; hardly anybody keeps one emotion for longer."""
 
 UNCERTAIN = "uncertain"
 """What an answer begins with where no emotion is likely enough."""
@@ -228,6 +234,11 @@ class AudioTextEmotionPipeline(Pipeline):
         if has_audio and ("audio" in keys or transcriber is not None):
             waveform, rate = decode_audio(utterance["audio"], utterance.get("sampling_rate", sampling_rate))
             utterance["audio"] = {"array": waveform, "sampling_rate": rate}
+            if len(waveform) > LONGEST_UTTERANCE * rate:
+                logger.warning_once(
+                    f"A recording of more than {LONGEST_UTTERANCE:.0f} s is told as one utterance; with "
+                    "`return_timestamps=True`, or by `emospeech timeline`, its emotions are told over time."
+                )
             silent = tell_silence and is_silent(waveform, rate)
             if silent and config.missing_modalities and text is not None:
                 utterance["audio"], silent = None, False

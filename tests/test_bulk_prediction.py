@@ -23,10 +23,11 @@ from emospeech_hf import (
     EmoSpeechProcessor,
 )
 from emospeech_hf.adaptation import make_profile, profile_of
-from emospeech_hf.bulk_prediction import LONGEST_SECONDS, find_utterances, write_predictions
+from emospeech_hf.bulk_prediction import find_utterances, write_predictions
 from emospeech_hf.cli import main
 from emospeech_hf.data import CorpusError
 from emospeech_hf.hub import build_release
+from emospeech_hf.pipeline_emospeech import LONGEST_UTTERANCE
 
 from .conftest import tone, write_csv
 
@@ -52,7 +53,7 @@ def calls(tmp_path: Path) -> Path:
     for number in range(5):
         name = f"lunes/{number}.wav" if number % 2 else f"{number}.flac"
         soundfile.write(folder / name, tone(0.3 + number / 10, 16_000, 150 + 40 * number), 16_000)
-    soundfile.write(folder / "long.wav", np.tile(tone(1, 8000), int(LONGEST_SECONDS) + 1), 8000)
+    soundfile.write(folder / "long.wav", np.tile(tone(1, 8000), int(LONGEST_UTTERANCE) + 1), 8000)
     soundfile.write(folder / "nan.wav", np.array([0.1, np.nan] * 4000), 16_000, subtype="FLOAT")
     (folder / "noise.mp3").write_bytes(b"this is no audio")
     (folder / "notes.txt").write_text("not a recording", encoding="utf-8")

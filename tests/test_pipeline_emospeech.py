@@ -18,7 +18,10 @@ from emospeech_hf import (
     EmoSpeechFeatureExtractor,
     EmoSpeechForEmotionClassification,
     EmoSpeechProcessor,
+    pipeline_emospeech,
 )
+
+from .conftest import tone
 
 
 @pytest.fixture
@@ -106,6 +109,18 @@ def test_temperature(classify: AudioTextEmotionPipeline, wav: Path) -> None:
 def test_bad_utterances(classify: AudioTextEmotionPipeline, utterance: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         classify(utterance)
+
+
+def test_a_long_recording_is_better_told_over_time(
+    text_config: BertConfig, tokenizer: BertTokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(pipeline_emospeech.logger, "warning_once", told.append)
+    classify = single(text_config, tokenizer, "speech")
+    for seconds in (29, 31):
+        classify({"array": np.tile(tone(1.0, 8000), seconds), "sampling_rate": 8000})
+    assert len(told) == 1
+    assert "return_timestamps" in told[0]
 
 
 def test_bad_arguments(classify: AudioTextEmotionPipeline, wav: Path) -> None:
