@@ -5,16 +5,26 @@ from __future__ import annotations
 import csv
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import BertConfig, BertModel, BertTokenizer, WhisperConfig, WhisperFeatureExtractor, WhisperModel
+from transformers import (
+    BertConfig,
+    BertModel,
+    BertTokenizer,
+    WhisperConfig,
+    WhisperFeatureExtractor,
+    WhisperModel,
+    pipeline,
+)
 
 from emospeech_hf import (
     EMOTIONS,
+    AudioTextEmotionPipeline,
     EmoSpeechConfig,
     EmoSpeechFeatureExtractor,
     EmoSpeechForEmotionClassification,
@@ -74,6 +84,15 @@ def whisper_config() -> WhisperConfig:
         eos_token_id=2,
         decoder_start_token_id=1,
     )
+
+
+def classifier(tokenizer: BertTokenizer | None, transcriber: Any = None, **config: Any) -> AudioTextEmotionPipeline:
+    """A pipeline of 13 MFCC means, with weights that are random and always the same; `config` says what else it has."""
+    torch.manual_seed(0)
+    settings = EmoSpeechConfig(**{"num_mfcc": 13, "fusion_dim": 8, **config})
+    processor = EmoSpeechProcessor(EmoSpeechFeatureExtractor(num_mfcc=settings.num_mfcc), tokenizer)
+    model = EmoSpeechForEmotionClassification(settings)
+    return pipeline("audio-text-emotion", model=model, processor=processor, transcriber=transcriber, device=-1)
 
 
 @pytest.fixture

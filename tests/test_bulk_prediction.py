@@ -11,16 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-import torch
-from transformers import BertConfig, BertTokenizer, pipeline
+from transformers import BertConfig, BertTokenizer
 
 from emospeech_hf import (
     EMOTIONS,
     AudioTextEmotionPipeline,
-    EmoSpeechConfig,
-    EmoSpeechFeatureExtractor,
-    EmoSpeechForEmotionClassification,
-    EmoSpeechProcessor,
 )
 from emospeech_hf.adaptation import make_profile, profile_of
 from emospeech_hf.bulk_prediction import find_utterances, write_predictions
@@ -29,15 +24,7 @@ from emospeech_hf.data import CorpusError
 from emospeech_hf.hub import build_release
 from emospeech_hf.pipeline_emospeech import LONGEST_UTTERANCE
 
-from .conftest import tone, write_csv
-
-
-def classifier(tokenizer: BertTokenizer | None, transcriber: Any = None, **config: Any) -> AudioTextEmotionPipeline:
-    torch.manual_seed(0)
-    settings = EmoSpeechConfig(**{"num_mfcc": 13, "fusion_dim": 8, **config})
-    processor = EmoSpeechProcessor(EmoSpeechFeatureExtractor(num_mfcc=settings.num_mfcc), tokenizer)
-    model = EmoSpeechForEmotionClassification(settings)
-    return pipeline("audio-text-emotion", model=model, processor=processor, transcriber=transcriber, device=-1)
+from .conftest import classifier, tone, write_csv
 
 
 @pytest.fixture

@@ -9,15 +9,11 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from transformers import BertConfig, BertTokenizer, pipeline
+from transformers import BertConfig, BertTokenizer
 
 from emospeech_hf import (
     EMOTIONS,
     AudioTextEmotionPipeline,
-    EmoSpeechConfig,
-    EmoSpeechFeatureExtractor,
-    EmoSpeechForEmotionClassification,
-    EmoSpeechProcessor,
 )
 from emospeech_hf.adaptation import make_profile
 from emospeech_hf.audio_emospeech import AudioError
@@ -26,7 +22,7 @@ from emospeech_hf.explanation import explain
 from emospeech_hf.hub import build_release
 from emospeech_hf.page import app
 
-from .conftest import tone, write_csv
+from .conftest import classifier, tone, write_csv
 
 
 ANSWER = [{"label": "silence", "score": 1.0}]
@@ -37,14 +33,6 @@ def silent(tmp_path: Path) -> str:
     """Two seconds of a microphone that is switched off: not zeros, and 80 dB under full scale."""
     soundfile.write(tmp_path / "silent.wav", np.random.default_rng(0).normal(0, 1e-4, 32_000), 16_000)
     return str(tmp_path / "silent.wav")
-
-
-def classifier(tokenizer: BertTokenizer | None, transcriber: Any = None, **config: Any) -> AudioTextEmotionPipeline:
-    torch.manual_seed(0)
-    settings = EmoSpeechConfig(num_mfcc=13, fusion_dim=8, **config)
-    processor = EmoSpeechProcessor(EmoSpeechFeatureExtractor(num_mfcc=13), tokenizer)
-    model = EmoSpeechForEmotionClassification(settings)
-    return pipeline("audio-text-emotion", model=model, processor=processor, transcriber=transcriber, device=-1)
 
 
 @pytest.fixture

@@ -186,12 +186,15 @@ def run_predict_many(options: argparse.Namespace) -> None:
         batch_size=options.batch_size,
         overwrite=options.overwrite,
     )
-    told = Counter(entry["label"] for entry in table if entry["problem"] is None)
-    shares = ", ".join(f"{label} {count / told.total():.0%}" for label, count in told.most_common())
-    print(f"{told.total()} utterances: {shares}" if told else "No utterance could be told.")
+    told = [entry["label"] for entry in table if entry["problem"] is None]
+    print(f"{len(told)} utterances: {_shares(told)}" if told else "No utterance could be told.")
     bad = [entry for entry in table if entry["problem"] is not None]
     if bad:
         print(f"{len(bad)} could not be used, as {options.output} says; the first, {bad[0]['id']}: {bad[0]['problem']}")
+
+
+def _shares(labels: list[str]) -> str:
+    return ", ".join(f"{label} {count / len(labels):.0%}" for label, count in Counter(labels).most_common())
 
 
 def run_explain(options: argparse.Namespace) -> None:
@@ -260,8 +263,7 @@ def run_timeline(options: argparse.Namespace) -> None:
             continue
         for path in outputs:
             write_timeline(entries, path, labels, recording.name)
-        counts = Counter(entry["label"] for entry in entries)
-        shares = ", ".join(f"{label} {count / len(entries):.0%}" for label, count in counts.most_common())
+        shares = _shares([entry["label"] for entry in entries])
         print(f"{f'{recording}: ' if several else ''}{len(entries)} windows: {shares}")
     if unusable:
         lines = "\n".join(f"  {problem}" for problem in unusable)
