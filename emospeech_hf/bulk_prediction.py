@@ -122,7 +122,7 @@ def write_predictions(
     partial = output.with_name(output.name + ".partial")
     settings = {
         "model": weights_digest(classify.model),
-        "transcriber": classify.transcriber is not None,
+        "transcriber": _recogniser(classify),
         "speaker": None if speaker is None else hashlib.sha256(speaker.read_bytes()).hexdigest(),
         "abstain_below": abstain_below,
     }
@@ -180,13 +180,13 @@ def _begun(partial: Path, settings: dict[str, Any]) -> dict[str, dict[str, Any]]
         found = [json.loads(line) for line in lines]
     except ValueError as error:
         raise ValueError(f"{partial} is damaged: begin anew with --overwrite.") from error
-    if found and found[0] != settings:
+    if len(found) > 1 and found[0] != settings:
         differing = [name for name in settings if found[0].get(name) != settings[name]]
         raise ValueError(
             f"{partial} was begun with another {', '.join(differing)}: finish it with the same, or begin anew with "
             "--overwrite."
         )
-    kept = found or [settings]
+    kept = found if len(found) > 1 else [settings]
     write_text(partial, "".join(map(_line, kept)))
     if len(kept) > 1:
         logger.warning("Going on after %d utterances of the run that was stopped.", len(kept) - 1)
@@ -203,7 +203,18 @@ def _check_modalities(classify: AudioTextEmotionPipeline, utterances: Sequence[M
             "transcription, or a transcriber (--transcribe)."
         )
     if config.uses_speech and not any("audio" in given for given in utterances):
-        raise ValueError(f"This model hears, and there is no recording: {utterances[0]['sought']}.")
+        raise ValueError(f"This model hears, and there is no recording: {_sought(utterances[0])}.")
+
+
+def _recogniser(classify: AudioTextEmotionPipeline) -> str | None:
+    if classify.transcriber is None:
+        return None
+    model = getattr(classify.transcriber.recogniser, "model", None)
+    return str(getattr(model, "name_or_path", "a function"))
+
+
+def _sought(utterance: Mapping[str, Any]) -> str:
+    return str(utterance.get("sought", f"{utterance['id']} has no audio"))
 
 
 def _name(path: Path) -> str:
@@ -321,7 +332,7 @@ def _problem(classify: AudioTextEmotionPipeline, utterance: Mapping[str, Any]) -
         return None
     if "audio" not in utterance:
         spared = config.missing_modalities and "text" in utterance
-        return None if spared else f"There is no such recording: {utterance['sought']}."
+        return None if spared else f"There is no such recording: {_sought(utterance)}."
     seconds = _length(utterance)
     if seconds <= LONGEST_UTTERANCE:
         return None

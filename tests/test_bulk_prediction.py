@@ -126,7 +126,8 @@ def test_what_was_begun_is_not_mixed_with_another_model(
 ) -> None:
     output, utterances = tmp_path / "emotions.csv", find_utterances(calls)
     partial = tmp_path / "emotions.csv.partial"
-    partial.write_text('{"model": "another", "transcriber": false}\n', encoding="utf-8")
+    begun = '{"model": "another", "transcriber": null}\n{"key": "a", "entry": {"id": "a.wav", "label": "joy"}}\n'
+    partial.write_text(begun, encoding="utf-8")
     with pytest.raises(ValueError, match=r"another model.*--overwrite"):
         write_predictions(hears, utterances, output)
     partial.write_text("no json\n", encoding="utf-8")
