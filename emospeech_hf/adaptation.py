@@ -153,8 +153,7 @@ def profile_of(
     if not embeddings:
         raise AudioError("There is nothing to hear in these recordings, so they make no profile.")
     profile = SpeakerProfile.fit(torch.cat(embeddings), torch.cat(logits).softmax(dim=1), chosen)
-    labels = labels or [None] * (max(places) + 1)
-    told = {row: label for row, place in enumerate(places) if (label := labels[place]) is not None}
+    told = {row: label for row, place in enumerate(places) if labels and (label := labels[place]) is not None}
     if not told:
         return profile
     shifted = []

@@ -100,7 +100,7 @@ def as_float(samples: np.ndarray) -> np.ndarray:
         `np.ndarray`: of the same shape, float32 in [-1, 1].
 
     Raises:
-        AudioError: If they are of another type, or floating point far outside of [-1, 1].
+        AudioError: If they are of another type.
     """
     if np.issubdtype(samples.dtype, np.integer) and samples.dtype.itemsize <= 4:
         limits = np.iinfo(samples.dtype)
@@ -108,21 +108,20 @@ def as_float(samples: np.ndarray) -> np.ndarray:
         return ((samples.astype(np.float64) - middle) / (float(limits.max) + 1 - middle)).astype(np.float32)
     if not np.issubdtype(samples.dtype, np.floating):
         raise AudioError(f"Samples must be floating point, or integers of 8, 16 or 32 bits, not {samples.dtype}.")
-    check_scale(samples)
     return samples.astype(np.float32)
 
 
-def check_scale(samples: np.ndarray, name: str = "array of samples") -> None:
+def check_scale(samples: np.ndarray, name: str) -> None:
     """
     Args:
-        samples (`np.ndarray`): floating point.
-        name (`str`, *optional*): what the message calls them.
+        samples (`np.ndarray`): floating point, all finite.
+        name (`str`): what the message calls them.
 
     Raises:
         AudioError: If they are so large that they must be integers that were not scaled; see `LARGEST_SAMPLE`.
     """
     peak = float(np.abs(samples).max(initial=0.0))
-    if np.isfinite(peak) and peak > LARGEST_SAMPLE:
+    if peak > LARGEST_SAMPLE:
         raise AudioError(
             f"{name}: samples reach {peak:.0f}, and full scale is 1. Divide samples of 16 bits by 32768, or give them "
             "as integers."

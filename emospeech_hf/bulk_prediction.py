@@ -37,6 +37,9 @@ SUFFIXES = (".csv", ".jsonl")
 
 logger = logging.getLogger(__name__)
 
+Keyed = tuple[str, Mapping[str, Any]]
+"""An utterance behind what tells it from others."""
+
 
 def find_utterances(data: Path) -> list[dict[str, Any]]:
     """
@@ -129,10 +132,8 @@ def write_predictions(
     if overwrite:
         partial.unlink(missing_ok=True)
     done = _begun(partial, settings)
-    groups: dict[str | None, list[Mapping[str, Any]]] = {None: list(utterances)}
-    if own_profiles:
-        groups = _by_speaker(utterances)
-    keyed = {name: _with_keys(own, own_profiles) for name, own in groups.items()}
+    speakers = _by_speaker(utterances, own_profiles).items()
+    keyed = {name: _with_keys(own, own_profiles) for name, own in speakers}
     given = None if speaker is None else SpeakerProfile.load(speaker)
     count = sum(key in done for own in keyed.values() for key, _ in own)
     with (
@@ -141,10 +142,12 @@ def write_predictions(
     ):
         for name, own in keyed.items():
             remaining = [(key, utterance) for key, utterance in own if key not in done]
-            profile = _profile(classify, groups[name]) if remaining and name is not None else given
-            for batch in _batches(remaining, batch_size):
-                told = [utterance for _, utterance in batch]
-                entries = _told(classify, told, {"speaker": profile, "abstain_below": abstain_below})
+            if not remaining:
+                continue
+            lengths = {key: _length(utterance) for key, utterance in own}
+            profile = given if name is None else _profile(classify, own, lengths)
+            for batch in _batches(remaining, lengths, batch_size):
+                entries = _told(classify, batch, lengths, {"speaker": profile, "abstain_below": abstain_below})
                 for (key, _), entry in zip(batch, entries):
                     done[key] = entry
                     file.write(_line({"key": key, "entry": entry}))
@@ -222,16 +225,21 @@ def _name(path: Path) -> str:
     return os.fsencode(path.as_posix()).decode("utf-8", "replace")
 
 
-def _by_speaker(utterances: Sequence[Mapping[str, Any]]) -> dict[str | None, list[Mapping[str, Any]]]:
+def _by_speaker(
+    utterances: Sequence[Mapping[str, Any]], own_profiles: bool
+) -> dict[str | None, list[Mapping[str, Any]]]:
+    """Where profiles are made, the utterances of each speaker; otherwise all of them, of nobody in particular."""
     groups: dict[str | None, list[Mapping[str, Any]]] = {}
     for utterance in utterances:
-        groups.setdefault(utterance.get("speaker"), []).append(utterance)
+        groups.setdefault(utterance.get("speaker") if own_profiles else None, []).append(utterance)
     return groups
 
 
-def _profile(classify: AudioTextEmotionPipeline, utterances: Sequence[Mapping[str, Any]]) -> SpeakerProfile | None:
+def _profile(
+    classify: AudioTextEmotionPipeline, utterances: Sequence[Keyed], lengths: Mapping[str, float]
+) -> SpeakerProfile | None:
     """Of the usable recordings, evenly chosen where they are many; `None` where there is nothing to hear."""
-    usable = [one["audio"] for one in utterances if "audio" in one and _length(one) <= LONGEST_UTTERANCE]
+    usable = [one["audio"] for key, one in utterances if "audio" in one and lengths[key] <= LONGEST_UTTERANCE]
     chosen = np.linspace(0, len(usable) - 1, min(len(usable), MOST_CLIPS)).round().astype(int)
     try:
         # Nobody chose these for a profile, so that those of one mood count for nothing.
@@ -246,13 +254,12 @@ def _decoded(recordings: Sequence[str]) -> Iterator[tuple[np.ndarray, int]]:
             yield decode_audio(recording)
 
 
-def _batches(utterances: Sequence[tuple[str, Mapping[str, Any]]], size: int) -> Iterator[list[Any]]:
+def _batches(utterances: Sequence[Keyed], lengths: Mapping[str, float], size: int) -> Iterator[list[Keyed]]:
     for block in in_batches(utterances, size * SORTED_BATCHES):
-        lengths = {key: _length(utterance) for key, utterance in block}
         yield from in_batches(sorted(block, key=lambda one: lengths[one[0]]), size)
 
 
-def _with_keys(utterances: Sequence[Mapping[str, Any]], companions: bool) -> list[tuple[str, Mapping[str, Any]]]:
+def _with_keys(utterances: Sequence[Mapping[str, Any]], companions: bool) -> list[Keyed]:
     """Each with what tells it from others, and if so, from the same among others of its speaker."""
     keys = [_digest(_described(utterance)) for utterance in utterances]
     if companions:
@@ -279,11 +286,14 @@ def _line(content: Mapping[str, Any]) -> str:
 
 
 def _told(
-    classify: AudioTextEmotionPipeline, batch: Sequence[Mapping[str, Any]], arguments: dict[str, Any]
+    classify: AudioTextEmotionPipeline,
+    batch: Sequence[Keyed],
+    lengths: Mapping[str, float],
+    arguments: dict[str, Any],
 ) -> Iterator[dict[str, Any]]:
     """Each one's entry. A batch with one that cannot be used is heard one by one."""
-    problems = {place: problem for place, utterance in enumerate(batch) if (problem := _problem(classify, utterance))}
-    given = [_inputs(utterance) for place, utterance in enumerate(batch) if place not in problems]
+    found = [_problem(classify, utterance, lengths[key]) for key, utterance in batch]
+    given = [_inputs(utterance) for (_, utterance), problem in zip(batch, found) if problem is None]
     answers: list[Any] | None = None
     if len(given) > 1:
         try:
@@ -293,15 +303,15 @@ def _told(
     if answers is None:
         answers = [_alone(classify, utterance, arguments) for utterance in given]
     remaining = iter(answers)
-    for place, utterance in enumerate(batch):
-        answer = problems.get(place) or next(remaining)
+    for (_, utterance), problem in zip(batch, found):
+        answer = next(remaining) if problem is None else problem
         entry: dict[str, Any] = {"id": utterance["id"], "label": None, "score": None, "scores": {}}
         if isinstance(answer, str):
             yield {**entry, "text": None, "problem": answer}
             continue
         emotions = classify.model.config.label2id
         entry.update(label=answer[0]["label"], score=answer[0]["score"])
-        entry["scores"] = {found["label"]: found["score"] for found in answer if found["label"] in emotions}
+        entry["scores"] = {each["label"]: each["score"] for each in answer if each["label"] in emotions}
         yield {**entry, "text": answer[0].get("text"), "problem": None}
 
 
@@ -324,7 +334,7 @@ def _length(utterance: Mapping[str, Any]) -> float:
         return 0.0  # Hearing it says what is wrong.
 
 
-def _problem(classify: AudioTextEmotionPipeline, utterance: Mapping[str, Any]) -> str | None:
+def _problem(classify: AudioTextEmotionPipeline, utterance: Mapping[str, Any], seconds: float) -> str | None:
     """What can be told without hearing it."""
     config = classify.model.config
     heard = config.uses_speech or (classify.transcriber is not None and "text" not in utterance)
@@ -333,7 +343,6 @@ def _problem(classify: AudioTextEmotionPipeline, utterance: Mapping[str, Any]) -
     if "audio" not in utterance:
         spared = config.missing_modalities and "text" in utterance
         return None if spared else f"There is no such recording: {_sought(utterance)}."
-    seconds = _length(utterance)
     if seconds <= LONGEST_UTTERANCE:
         return None
     return f"It lasts {seconds:.0f} s, too long for one emotion: `emospeech timeline` tells its emotions over time."
